@@ -1,0 +1,104 @@
+"""Every exception of mlorch.
+
+    MlorchError
+    ├── UserError                     the user's mistake: exit code 2
+    │   ├── InvalidDefinitionError    definitions that contradict themselves, found when they load
+    │   ├── InvalidConfigError        a config field, a setting or an environment variable
+    │   ├── InvalidSelectionError     a selection that does not parse or names an unknown asset
+    │   ├── UnknownPartitionError     a partition key that its definition does not have
+    │   ├── TypeCheckError            a value that contradicts its annotation
+    │   ├── IntegrityError            bytes on disk that are not the recorded ones
+    │   ├── StorageError              a database or folder that can't be read or written
+    │   ├── NotFoundError             a run, version or value that was never recorded
+    │   ├── BusyError                 somebody else holds what is asked for
+    │   └── MissingDependencyError    an optional package that is not installed
+    ├── SchemaError                   a frame that breaks its schema: the run fails, exit code 1
+    └── RunFailedError                a run failed: exit code 1
+
+Each message says what was wrong, where, and what would be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class MlorchError(Exception):
+    """The root: everything that mlorch raises on purpose."""
+
+    exit_code = 3
+
+
+class UserError(MlorchError):
+    """Something that the person can put right."""
+
+    exit_code = 2
+
+
+class InvalidDefinitionError(UserError):
+    """Definitions contradict themselves; raised when they load, never later."""
+
+
+class InvalidConfigError(UserError):
+    """A config field, a setting or an environment variable is missing or wrong."""
+
+
+class InvalidSelectionError(UserError):
+    """A selection does not parse, or names an asset that does not exist."""
+
+
+class UnknownPartitionError(UserError):
+    """A partition key that its partitions definition does not have."""
+
+
+class TypeCheckError(UserError):
+    """A value contradicts the annotation it is declared under."""
+
+
+class IntegrityError(UserError):
+    """Bytes on disk are not the recorded ones; nothing of them was interpreted."""
+
+
+class StorageError(UserError):
+    """A database or a folder can't be read or written as it is."""
+
+
+class NotFoundError(UserError):
+    """A run, a version or a value that was never recorded, or was removed."""
+
+
+class BusyError(UserError):
+    """Somebody else holds what is asked for; the message says who."""
+
+
+class MissingDependencyError(UserError):
+    """An optional package is not installed; the message has the command that installs it."""
+
+
+class SchemaError(MlorchError):
+    """A frame breaks its schema. Nothing was stored; the previous version stays.
+
+    `report` holds every failure at once: counts by column and check, and sample rows.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, report: dict[str, object]) -> None:
+        super().__init__(message)
+        self.report = report
+
+    def __reduce__(self) -> tuple[type[SchemaError], tuple[str, dict[str, object]]]:
+        return type(self), (str(self), self.report)
+
+
+class RunFailedError(MlorchError):
+    """A run failed; the message names the steps that did, the log holds the rest."""
+
+    exit_code = 1
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'x'?" for the known name nearest to `name`, or ""."""
+    found = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {found[0]!r}?" if found else ""

@@ -1,0 +1,268 @@
+"""What can happen: frozen facts, named in the past tense, to and from JSON.
+
+Times are seconds since the epoch, UTC. A `partition` of None means that the asset has no partitions.
+A fact carries everything that a mirror needs; nobody has to ask the definitions what it meant.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, NamedTuple
+
+Json = Any
+"""A value that `json` can write: None, bool, int, float, str, list or dict of these."""
+
+
+class Input(NamedTuple):
+    """One upstream asset partition that was read, and the fact it was read from."""
+
+    asset: str
+    partition: str | None
+    data_version: str
+    seq: int | None
+    """Number of the fact in the log; None while it waits in the same batch, or where nothing was recorded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """A run began. `steps` counts what is planned; `source` is {"user", "host", "pid", "command"}."""
+
+    run_id: str
+    at: float
+    job: str | None = None
+    partitions: tuple[str, ...] = ()
+    selection: tuple[str, ...] = ()
+    steps: int = 0
+    tags: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Json] = field(default_factory=dict)
+    """The explicit run config, secrets masked."""
+    project: str = ""
+    source: Mapping[str, Json] = field(default_factory=dict)
+    git: Mapping[str, Json] | None = None
+    """{"commit": 40 hex digits, "dirty": bool} where the project is a repository."""
+    kind: ClassVar[str] = "run_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted:
+    """An attempt at one asset partition began. `step` is "asset" or "asset[partition]"; `attempt` counts from 1."""
+
+    run_id: str
+    at: float
+    step: str
+    asset: str
+    partition: str | None = None
+    attempt: int = 1
+    kind: ClassVar[str] = "step_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetMaterialized:
+    """A value is whole and kept, with everything that it came from (design: versions)."""
+
+    run_id: str
+    at: float
+    step: str
+    asset: str
+    partition: str | None = None
+    started_at: float = 0.0
+    attempt: int = 1
+    code_version: str = ""
+    is_code_declared: bool = False
+    """False where the code version is the run id because nothing was declared."""
+    config: Mapping[str, Json] | None = None
+    config_digest: str | None = None
+    default_config_digest: str | None = None
+    """Digest of the config that the code declared; `config_digest` differs where a run overrode it."""
+    data_version: str = ""
+    is_user_provided: bool = False
+    content_hash: str | None = None
+    """md5 of the bytes kept, 32 hex digits; None where nothing was kept."""
+    size: int | None = None
+    """Bytes kept."""
+    uri: str | None = None
+    """Where the bytes are: relative to the project ("data/…") or an absolute URL."""
+    io_manager: str | None = None
+    inputs: tuple[Input, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """{"python": version, distribution: version, …} of what the asset's code imports."""
+    definition: Mapping[str, Json] = field(default_factory=dict)
+    """{"group", "kinds", "tags", "owners", "description", "deps", "partitions", "source", "metadata", "value"}
+    as declared; "value" names the kind of value ("model", "frame", "array", "json", "object", "nothing")."""
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    """The user's, and what the IO manager adds: "rows", "columns" ([[name, dtype], …]), …"""
+    metrics: Mapping[str, Json] = field(default_factory=dict)
+    """{name: number} or {name: [[step, number], …]} for a series."""
+    kind: ClassVar[str] = "asset_materialized"
+
+    @property
+    def materialization_id(self) -> str:
+        """Names this fact for good: a step succeeds at most once in a run."""
+        return f"{self.run_id}:{self.step}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetObserved:
+    """Something outside of mlorch has this data version now."""
+
+    at: float
+    asset: str
+    data_version: str
+    partition: str | None = None
+    run_id: str | None = None
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    kind: ClassVar[str] = "asset_observed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSkipped:
+    """A planned step was not needed, or could not be tried; `reason` is for people."""
+
+    run_id: str
+    at: float
+    step: str
+    asset: str
+    reason: str
+    partition: str | None = None
+    is_blocked: bool = False
+    """True where something upstream failed; False where the value on disk is fresh."""
+    kind: ClassVar[str] = "step_skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRetried:
+    """An attempt failed and another follows after `delay` seconds."""
+
+    run_id: str
+    at: float
+    step: str
+    asset: str
+    error: Mapping[str, Json]
+    partition: str | None = None
+    attempt: int = 1
+    delay: float = 0.0
+    kind: ClassVar[str] = "step_retried"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFailed:
+    """The last attempt failed. `error` is {"type", "message", "traceback", "exit_code"}."""
+
+    run_id: str
+    at: float
+    step: str
+    asset: str
+    error: Mapping[str, Json]
+    partition: str | None = None
+    attempt: int = 1
+    kind: ClassVar[str] = "step_failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckEvaluated:
+    """A check of a value passed or not; a schema's metadata has counts by column and check, and sample rows."""
+
+    run_id: str
+    at: float
+    step: str
+    asset: str
+    check: str
+    passed: bool
+    partition: str | None = None
+    severity: str = "ERROR"
+    metadata: Mapping[str, Json] = field(default_factory=dict)
+    kind: ClassVar[str] = "check_evaluated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputCaptured:
+    """What an attempt wrote. `log` has [seconds, level, message] of `context.log`; secrets are masked."""
+
+    run_id: str
+    at: float
+    step: str
+    asset: str
+    partition: str | None = None
+    attempt: int = 1
+    stdout: str = ""
+    stderr: str = ""
+    log: tuple[tuple[float, str, str], ...] = ()
+    kind: ClassVar[str] = "output_captured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished:
+    """A run ended. `status` is SUCCESS, FAILURE or CANCELED; `counts` has made, skipped, failed, blocked."""
+
+    run_id: str
+    at: float
+    status: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    reason: str = ""
+    kind: ClassVar[str] = "run_finished"
+
+
+Event = (
+    RunStarted
+    | StepStarted
+    | AssetMaterialized
+    | AssetObserved
+    | StepSkipped
+    | StepRetried
+    | StepFailed
+    | CheckEvaluated
+    | OutputCaptured
+    | RunFinished
+)
+
+KINDS: Mapping[str, type[Event]] = {
+    cls.kind: cls
+    for cls in (
+        RunStarted,
+        StepStarted,
+        AssetMaterialized,
+        AssetObserved,
+        StepSkipped,
+        StepRetried,
+        StepFailed,
+        CheckEvaluated,
+        OutputCaptured,
+        RunFinished,
+    )
+}
+
+_FIELDS = {name: tuple(f.name for f in fields(cls)) for name, cls in KINDS.items()}
+
+
+def to_fields(event: Event) -> dict[str, Json]:
+    """Return the event's fields by name, ready for `json`; its kind is not among them."""
+    return {name: getattr(event, name) for name in _FIELDS[event.kind]}
+
+
+def from_fields(kind: str, values: Mapping[str, Json]) -> Event:
+    """Rebuild an event. Fields that a newer version added take their defaults.
+
+    Raises KeyError for an unknown kind and TypeError for an unknown field.
+    """
+    known = dict(values)
+    for name in ("partitions", "selection"):
+        if name in known:
+            known[name] = tuple(known[name])
+    if "inputs" in known:
+        known["inputs"] = tuple(Input(*one) for one in known["inputs"])
+    if "log" in known:
+        known["log"] = tuple(tuple(one) for one in known["log"])
+    return KINDS[kind](**known)
+
+
+def to_json(event: Event) -> str:
+    """Return the event as one line of JSON with its kind."""
+    return json.dumps({"kind": event.kind, **to_fields(event)}, separators=(",", ":"))
+
+
+def from_json(text: str) -> Event:
+    """Read one line written by `to_json`."""
+    values = json.loads(text)
+    return from_fields(values.pop("kind"), values)

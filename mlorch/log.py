@@ -1,0 +1,141 @@
+"""The log of facts: its protocol, one that lives in memory, and how to follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from threading import RLock
+from typing import NamedTuple, Protocol
+
+from mlorch.events import AssetMaterialized, AssetObserved, Event, Input, StepFailed
+
+Slot = tuple[str, str | None]
+"""An asset key ("prefix/name") and one of its partitions, or None where it has none."""
+
+LATEST_KINDS = (AssetMaterialized.kind, AssetObserved.kind, StepFailed.kind)
+"""The kinds of which a log keeps the latest of each slot at hand."""
+
+
+class Record(NamedTuple):
+    """A fact and its number; numbers grow, and a lower one is never seen later than a higher one."""
+
+    seq: int
+    event: Event
+
+
+class EventLog(Protocol):
+    """Facts, appended once and never changed. Raises StorageError where the medium can't be read or written."""
+
+    def append(self, events: Sequence[Event]) -> list[int]:
+        """Keep all events or none, in this order, in one transaction; return their numbers.
+
+        An input without a number is given that of the fact of the same slot earlier in the batch, if there is one.
+        """
+
+    def read(
+        self,
+        after: int = 0,
+        *,
+        kinds: Collection[str] | None = None,
+        run_id: str | None = None,
+        asset: str | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[Record]:
+        """Return the records numbered above `after` that match every filter, in order of their numbers."""
+
+    def latest(self, kind: str, assets: Collection[str] | None = None) -> dict[Slot, Record]:
+        """Return the newest record of one of LATEST_KINDS for each slot, of these assets or of all."""
+
+    def position(self, follower: str) -> int:
+        """Return the last number that a follower is done with; 0 where it never advanced."""
+
+    def advance(self, follower: str, seq: int) -> None:
+        """Record durably that a follower is done with everything up to `seq`; a lower number is ignored."""
+
+
+class MemoryLog:
+    """An EventLog in memory, for tests and for `Instance.ephemeral()`."""
+
+    def __init__(self) -> None:
+        self._records: list[Record] = []
+        self._latest: dict[str, dict[Slot, Record]] = {kind: {} for kind in LATEST_KINDS}
+        self._positions: dict[str, int] = {}
+        self._lock = RLock()
+
+    def append(self, events: Sequence[Event]) -> list[int]:
+        with self._lock:
+            records = number(events, len(self._records) + 1)
+            self._records.extend(records)
+            for record in records:
+                event = record.event
+                if isinstance(event, AssetMaterialized | AssetObserved | StepFailed):
+                    self._latest[event.kind][event.asset, event.partition] = record
+            return [record.seq for record in records]
+
+    def read(
+        self,
+        after: int = 0,
+        *,
+        kinds: Collection[str] | None = None,
+        run_id: str | None = None,
+        asset: str | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[Record]:
+        found = [
+            record
+            for record in self._records[after:]
+            if (kinds is None or record.event.kind in kinds)
+            and (run_id is None or record.event.run_id == run_id)
+            and (asset is None or getattr(record.event, "asset", None) == asset)
+        ]
+        if newest_first:
+            found.reverse()
+        return found if limit is None else found[:limit]
+
+    def latest(self, kind: str, assets: Collection[str] | None = None) -> dict[Slot, Record]:
+        found = self._latest[kind]
+        if assets is None:
+            return dict(found)
+        wanted = set(assets)
+        return {slot: record for slot, record in found.items() if slot[0] in wanted}
+
+    def position(self, follower: str) -> int:
+        return self._positions.get(follower, 0)
+
+    def advance(self, follower: str, seq: int) -> None:
+        self._positions[follower] = max(seq, self.position(follower))
+
+
+def follow(
+    log: EventLog, follower: str, handle: Callable[[list[Record]], None], *, batch: int = 500
+) -> Iterator[int]:
+    """Hand every record that the follower has not seen to `handle`, in batches; yield each number reached.
+
+    The position advances after `handle` returned, so a crash in between hands the batch over once more:
+    `handle` must be idempotent. Ends when the log has nothing more.
+    """
+    while records := log.read(log.position(follower), limit=batch):
+        handle(records)
+        log.advance(follower, records[-1].seq)
+        yield records[-1].seq
+
+
+def number(events: Iterable[Event], first: int) -> list[Record]:
+    """Number events from `first` on, and give inputs made in the same batch the number of their fact."""
+    made: dict[Slot, int] = {}
+    records = []
+    for seq, event in enumerate(events, first):
+        if isinstance(event, AssetMaterialized):
+            if any(one.seq is None for one in event.inputs):
+                event = replace(event, inputs=tuple(_numbered(one, made) for one in event.inputs))
+            made[event.asset, event.partition] = seq
+        elif isinstance(event, AssetObserved):
+            made[event.asset, event.partition] = seq
+        records.append(Record(seq, event))
+    return records
+
+
+def _numbered(one: Input, made: dict[Slot, int]) -> Input:
+    return one if one.seq is not None else one._replace(seq=made.get((one.asset, one.partition)))
