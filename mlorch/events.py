@@ -47,7 +47,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted:
-    """An attempt at one asset partition began. `step` is "asset" or "asset[partition]"; `attempt` counts from 1."""
+    """An attempt at a step began. `step` is "asset" or "asset[partition]"; `attempt` counts from 1."""
 
     run_id: str
     at: float
@@ -89,8 +89,8 @@ class AssetMaterialized:
     environment: Mapping[str, str] = field(default_factory=dict)
     """{"python": version, distribution: version, …} of what the asset's code imports."""
     definition: Mapping[str, Json] = field(default_factory=dict)
-    """{"group", "kinds", "tags", "owners", "description", "deps", "partitions", "source", "metadata", "value"}
-    as declared; "value" names the kind of value ("model", "frame", "array", "json", "object", "nothing")."""
+    """{"group", "kinds", "tags", "owners", "description", "deps", "partitions", "source", "metadata",
+    "value"} as declared; "value" names the kind of value ("model", "frame", "array", "json", "object", "nothing")."""
     metadata: Mapping[str, Json] = field(default_factory=dict)
     """The user's, and what the IO manager adds: "rows", "columns" ([[name, dtype], …]), …"""
     metrics: Mapping[str, Json] = field(default_factory=dict)
@@ -162,7 +162,7 @@ class StepFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckEvaluated:
-    """A check of a value passed or not; a schema's metadata has counts by column and check, and sample rows."""
+    """A check of a value passed or not. A schema's metadata is the report of SchemaError."""
 
     run_id: str
     at: float

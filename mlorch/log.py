@@ -24,12 +24,12 @@ class Record(NamedTuple):
 
 
 class EventLog(Protocol):
-    """Facts, appended once and never changed. Raises StorageError where the medium can't be read or written."""
+    """Facts, appended once and never changed. Each method raises StorageError where the medium fails."""
 
     def append(self, events: Sequence[Event]) -> list[int]:
         """Keep all events or none, in this order, in one transaction; return their numbers.
 
-        An input without a number is given that of the fact of the same slot earlier in the batch, if there is one.
+        An input without a number is given that of its slot's fact earlier in the batch, if there is one.
         """
 
     def read(

@@ -32,8 +32,9 @@ class ValueStore(Protocol):
     def read(self, uri: str, content_hash: str | None) -> bytes:
         """Return the bytes after checking them against the recorded hash, when there is one.
 
-        Bytes of an older version come from what is kept by hash. Raises IntegrityError where the file at `uri` is
-        neither the version asked for nor one that superseded it (`superseded` knows), NotFoundError where nothing has that hash.
+        Where the file at `uri` holds another version that this store wrote, the one asked for comes from
+        what is kept by hash. Raises IntegrityError where the file was changed by somebody else (the message says
+        which hash was expected and how to get the right bytes back), NotFoundError where nothing has it.
         """
 
     def restore(self, uri: str, content_hash: str) -> None:
