@@ -1,0 +1,20 @@
+"""What mlorch loads: `definitions` in pyproject.toml names this module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlorch import Definitions, load_assets_from_modules
+
+from . import assets
+from .jobs import monthly, retrain
+from .resources import Inbox
+
+PROJECT = Path(__file__).parents[2]
+
+defs = Definitions(
+    assets=load_assets_from_modules([assets]),
+    jobs=[retrain],
+    schedules=[monthly],
+    resources={"inbox": Inbox(folder=str(PROJECT / "sample"))},
+)
