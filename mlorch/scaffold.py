@@ -16,8 +16,6 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -57,13 +55,13 @@ class Template:
     version: str
     description: str
     questions: tuple[Question, ...]
-    files: Traversable
+    files: Path
 
 
-def find_templates(folder: Traversable | None = None) -> dict[str, Template]:
+def find_templates(folder: Path | None = None) -> dict[str, Template]:
     """Return the templates in `folder` by name; without one, those that come with mlorch."""
-    found = [one for one in (folder or _shipped()).iterdir() if one.joinpath("template.toml").is_file()]
-    return {one.name: _read(one) for one in sorted(found, key=lambda one: one.name)}
+    manifests = sorted((folder or _shipped()).glob("*/template.toml"))
+    return {manifest.parent.name: _read(manifest.parent) for manifest in manifests}
 
 
 def find_template(name: str) -> Template:
@@ -92,9 +90,9 @@ def render(template: Template, answers: Mapping[str, str]) -> dict[PurePosixPath
     jinja = _environment()
     values = {"mlorch_version": _mlorch_version(), **answers}
     rendered = {PurePosixPath(RECORD): _record(template, answers)}
-    for path, source in _walk(template.files):
+    for path in _walk(template.files):
         parts = [jinja.from_string(part).render(values) for part in path.parts]
-        content = source.read_bytes()
+        content = (template.files / path).read_bytes()
         if path.suffix == ".jinja":
             parts[-1] = parts[-1].removesuffix(".jinja")
             content = jinja.from_string(content.decode()).render(values).encode()
@@ -111,12 +109,15 @@ def create(target: Path, project: Mapping[PurePosixPath, bytes]) -> None:
 
     Raises UserError for a folder that holds something, StorageError where it can't be written.
     """
+    target = target.resolve()
     check_target(target)
+    # An empty folder stays the one that it is: somebody's shell may stand in it.
+    where = target if target.exists() else target.parent
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as beside:
-            # The temporary folder is its owner's alone; what is moved into place has the usual permissions.
-            staged = Path(beside) / "project"
+        where.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=where, prefix=".mlorch-new-") as temporary:
+            # That folder is its owner's alone; what is moved out of it has the usual permissions.
+            staged = Path(temporary) / "project"
             for path, content in project.items():
                 file = staged / path
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +140,6 @@ def _move(staged: Path, target: Path) -> None:
     if not target.exists():
         staged.rename(target)
         return
-    # An empty folder stays the one that it is: somebody's shell may stand in it.
     moved: list[Path] = []
     try:
         moved.extend(entry.rename(target / entry.name) for entry in staged.iterdir())
@@ -149,28 +149,25 @@ def _move(staged: Path, target: Path) -> None:
         raise
 
 
-def _shipped() -> Traversable:
-    package = files("mlorch")
-    inside = package.joinpath("templates")
+def _shipped() -> Path:
+    package = Path(__file__).parent
     # In a checkout, and so for an editable install, they lie beside the package.
-    return inside if inside.is_dir() else Path(str(package)).parent / "templates"
+    return next(folder for folder in (package / "templates", package.parent / "templates") if folder.is_dir())
 
 
-def _read(folder: Traversable) -> Template:
-    manifest = tomllib.loads(folder.joinpath("template.toml").read_text(encoding="utf-8"))
+def _read(folder: Path) -> Template:
+    manifest = tomllib.loads((folder / "template.toml").read_text(encoding="utf-8"))
     questions = tuple(Question(**question) for question in manifest["questions"])
-    return Template(
-        folder.name, manifest["version"], manifest["description"], questions, folder.joinpath("project")
-    )
+    return Template(folder.name, manifest["version"], manifest["description"], questions, folder / "project")
 
 
-def _walk(folder: Traversable, *above: str) -> Iterator[tuple[PurePosixPath, Traversable]]:
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if entry.is_file():
-            yield PurePosixPath(*above, entry.name), entry
+def _walk(folder: Path) -> Iterator[Path]:
+    """The files of a template, relative to it."""
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
         # pip compiles whatever Python it installs, templates too.
-        elif entry.name != "__pycache__":
-            yield from _walk(entry, *above, entry.name)
+        if path.is_file() and "__pycache__" not in relative.parts:
+            yield relative
 
 
 def _environment() -> Environment:
