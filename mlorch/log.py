@@ -16,6 +16,11 @@ LATEST_KINDS = (AssetMaterialized.kind, AssetObserved.kind, StepFailed.kind)
 """The kinds of which a log keeps the latest of each slot at hand."""
 
 
+def slot_name(slot: Slot) -> str:
+    """Return "asset" or "asset[partition]"."""
+    return slot[0] if slot[1] is None else f"{slot[0]}[{slot[1]}]"
+
+
 class Record(NamedTuple):
     """A fact and its number; numbers grow, and a lower one is never seen later than a higher one."""
 

@@ -33,8 +33,8 @@ class ValueStore(Protocol):
         """Return the bytes after checking them against the recorded hash, when there is one.
 
         Where the file at `uri` holds another version that this store wrote, the one asked for comes from
-        what is kept by hash. Raises IntegrityError where the file was changed by somebody else (the message says
-        which hash was expected and how to get the right bytes back), NotFoundError where nothing has it.
+        what is kept by hash. Raises IntegrityError where the file was changed by somebody else (the message
+        says how to get the right bytes back), NotFoundError where nothing has that hash.
         """
 
     def restore(self, uri: str, content_hash: str) -> None:

@@ -22,7 +22,7 @@ class AssetKey:
     def __init__(self, path: str | Sequence[str]) -> None:
         parts = [path] if isinstance(path, str) else list(path)
         for part in parts:
-            if not isinstance(part, str) or not _PART.fullmatch(part):
+            if not _PART.fullmatch(str(part)):
                 raise InvalidDefinitionError(
                     f"asset key {path!r}: the part {part!r} may have letters, digits, '_', '-' and '.', "
                     "and starts with a letter, a digit or '_'"

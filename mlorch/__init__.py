@@ -1,0 +1,108 @@
+"""mlorch: declare features, datasets and models as Python functions; materialize, version and retrain them.
+
+Names are looked up when they are first used, so that a command pays only for what it needs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from mlorch.app.loading import load_asset as load_asset
+    from mlorch.app.materializing import ExecutionResult as ExecutionResult
+    from mlorch.app.materializing import materialize as materialize
+    from mlorch.definitions.assets import AssetsDefinition as AssetsDefinition
+    from mlorch.definitions.assets import asset as asset
+    from mlorch.definitions.config import Config as Config
+    from mlorch.definitions.config import EnvVar as EnvVar
+    from mlorch.definitions.config import PermissiveConfig as PermissiveConfig
+    from mlorch.definitions.config import RunConfig as RunConfig
+    from mlorch.definitions.definitions import Definitions as Definitions
+    from mlorch.definitions.definitions import load_assets_from_modules as load_assets_from_modules
+    from mlorch.definitions.io import InputContext as InputContext
+    from mlorch.definitions.io import IOManager as IOManager
+    from mlorch.definitions.io import OutputContext as OutputContext
+    from mlorch.definitions.jobs import define_asset_job as define_asset_job
+    from mlorch.definitions.keys import AssetKey as AssetKey
+    from mlorch.definitions.mappings import AllPartitionMapping as AllPartitionMapping
+    from mlorch.definitions.mappings import IdentityPartitionMapping as IdentityPartitionMapping
+    from mlorch.definitions.mappings import LastPartitionMapping as LastPartitionMapping
+    from mlorch.definitions.mappings import PartitionMapping as PartitionMapping
+    from mlorch.definitions.mappings import TimeWindowPartitionMapping as TimeWindowPartitionMapping
+    from mlorch.definitions.partitions import DailyPartitionsDefinition as DailyPartitionsDefinition
+    from mlorch.definitions.partitions import HourlyPartitionsDefinition as HourlyPartitionsDefinition
+    from mlorch.definitions.partitions import MonthlyPartitionsDefinition as MonthlyPartitionsDefinition
+    from mlorch.definitions.partitions import PartitionKeyRange as PartitionKeyRange
+    from mlorch.definitions.partitions import PartitionsDefinition as PartitionsDefinition
+    from mlorch.definitions.partitions import StaticPartitionsDefinition as StaticPartitionsDefinition
+    from mlorch.definitions.partitions import TimeWindow as TimeWindow
+    from mlorch.definitions.partitions import TimeWindowPartitionsDefinition as TimeWindowPartitionsDefinition
+    from mlorch.definitions.partitions import WeeklyPartitionsDefinition as WeeklyPartitionsDefinition
+    from mlorch.definitions.resources import ConfigurableResource as ConfigurableResource
+    from mlorch.definitions.results import DataVersion as DataVersion
+    from mlorch.definitions.results import MaterializeResult as MaterializeResult
+    from mlorch.definitions.results import Output as Output
+    from mlorch.definitions.schedules import ScheduleDefinition as ScheduleDefinition
+    from mlorch.definitions.sensors import SensorDefinition as SensorDefinition
+    from mlorch.definitions.specs import AUTO as AUTO
+    from mlorch.definitions.specs import CONTENT as CONTENT
+    from mlorch.definitions.specs import AssetDep as AssetDep
+    from mlorch.definitions.specs import AssetIn as AssetIn
+    from mlorch.definitions.specs import AssetSpec as AssetSpec
+    from mlorch.definitions.specs import RetryPolicy as RetryPolicy
+    from mlorch.execution.context import AssetExecutionContext as AssetExecutionContext
+    from mlorch.instance import Instance as Instance
+
+_HOMES = {
+    "mlorch.app.loading": ("load_asset",),
+    "mlorch.app.materializing": ("ExecutionResult", "materialize"),
+    "mlorch.definitions.assets": ("AssetsDefinition", "asset"),
+    "mlorch.definitions.config": ("Config", "EnvVar", "PermissiveConfig", "RunConfig"),
+    "mlorch.definitions.definitions": ("Definitions", "load_assets_from_modules"),
+    "mlorch.definitions.io": ("IOManager", "InputContext", "OutputContext"),
+    "mlorch.definitions.jobs": ("define_asset_job",),
+    "mlorch.definitions.keys": ("AssetKey",),
+    "mlorch.definitions.mappings": (
+        "AllPartitionMapping",
+        "IdentityPartitionMapping",
+        "LastPartitionMapping",
+        "PartitionMapping",
+        "TimeWindowPartitionMapping",
+    ),
+    "mlorch.definitions.partitions": (
+        "DailyPartitionsDefinition",
+        "HourlyPartitionsDefinition",
+        "MonthlyPartitionsDefinition",
+        "PartitionKeyRange",
+        "PartitionsDefinition",
+        "StaticPartitionsDefinition",
+        "TimeWindow",
+        "TimeWindowPartitionsDefinition",
+        "WeeklyPartitionsDefinition",
+    ),
+    "mlorch.definitions.resources": ("ConfigurableResource",),
+    "mlorch.definitions.results": ("DataVersion", "MaterializeResult", "Output"),
+    "mlorch.definitions.schedules": ("ScheduleDefinition",),
+    "mlorch.definitions.sensors": ("SensorDefinition",),
+    "mlorch.definitions.specs": ("AUTO", "CONTENT", "AssetDep", "AssetIn", "AssetSpec", "RetryPolicy"),
+    "mlorch.execution.context": ("AssetExecutionContext",),
+    "mlorch.instance": ("Instance",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'mlorch' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

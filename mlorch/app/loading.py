@@ -1,0 +1,102 @@
+"""The verb load: any version that was ever recorded, with its exact bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlorch.definitions.definitions import Definitions
+from mlorch.definitions.keys import key_text
+from mlorch.definitions.signature import EMPTY
+from mlorch.errors import NotFoundError, UserError
+from mlorch.events import AssetMaterialized
+from mlorch.execution.run import settle_resources
+from mlorch.execution.step import Kept, Tools, load
+from mlorch.instance import Instance
+from mlorch.iomanagers.kinds import KINDS
+from mlorch.log import EventLog, slot_name
+
+
+def load_asset(
+    key: object,
+    partition_key: str | None = None,
+    *,
+    data_version: str | None = None,
+    mlflow_run: str | None = None,
+    instance: Instance | None = None,
+    definitions: Definitions | None = None,
+) -> Any:
+    """Return a value: the latest, that of a data version (or its beginning), or that of an MLflow run.
+
+    `instance` defaults to the project's. `definitions` are needed only where one's own IO manager kept it.
+    Raises NotFoundError where it was never recorded or was removed, IntegrityError where its bytes are not
+    the recorded ones (nothing of them is interpreted then).
+    """
+    held = instance or Instance.get()
+    if mlflow_run is not None:
+        from mlorch.app.mirroring import materialization_of
+
+        run_id, step = materialization_of(mlflow_run)
+        made = find_step(held.log, run_id, step)
+    else:
+        made = find_version(held.log, key_text(key), partition_key, data_version)
+    return load_value(made, held, definitions)
+
+
+def find_version(
+    log: EventLog, asset: str, partition: str | None, data_version: str | None
+) -> AssetMaterialized:
+    """Return the latest materialization, or the newest whose data version begins so.
+
+    Raises NotFoundError where there is none, UserError where a partition is needed or versions are several.
+    """
+    records = log.read(kinds={AssetMaterialized.kind}, asset=asset, newest_first=True)
+    made = [one.event for one in records if isinstance(one.event, AssetMaterialized)]
+    if not made:
+        raise NotFoundError(f"{asset!r} was never materialized; 'mlorch materialize {asset}' makes it")
+    if data_version is not None:
+        found = [one for one in made if one.data_version.startswith(data_version)]
+        if len({one.data_version for one in found}) > 1:
+            raise UserError(f"{data_version!r} begins several versions of {asset!r}; give more of it")
+    else:
+        found = [one for one in made if one.partition == partition]
+        if not found and partition is None:
+            known = sorted({one.partition or "" for one in made})
+            raise UserError(
+                f"{asset!r} is partitioned; say which partition, from {known[0]!r} to {known[-1]!r}"
+            )
+    if partition is not None:
+        found = [one for one in found if one.partition == partition]
+    if not found:
+        what = f"version {data_version!r}" if data_version is not None else f"partition {partition!r}"
+        raise NotFoundError(f"{asset!r} has no materialized {what}; 'mlorch assets show {asset}' lists them")
+    return found[0]
+
+
+def find_step(log: EventLog, run_id: str, step: str) -> AssetMaterialized:
+    """Return what a step of a run made. Raises NotFoundError where there is none."""
+    for record in log.read(kinds={AssetMaterialized.kind}, run_id=run_id):
+        if isinstance(record.event, AssetMaterialized) and record.event.step == step:
+            return record.event
+    raise NotFoundError(f"the log has no materialization {step} of run {run_id}")
+
+
+def load_value(
+    made: AssetMaterialized, instance: Instance, definitions: Definitions | None, annotation: Any = EMPTY
+) -> Any:
+    """Return the value of one materialization. Raises as `load_asset` does."""
+    slot = (made.asset, made.partition)
+    if made.uri is None and made.io_manager is None:
+        raise NotFoundError(f"{slot_name(slot)} keeps no value: its function returns None")
+    resources = {}
+    if definitions is not None and made.asset in definitions.graph.nodes:
+        resources, _ = settle_resources([definitions.graph.nodes[made.asset]], definitions.resources)
+    kept = Kept(slot, made.uri, made.content_hash, made.io_manager, made.metadata)
+    return load(kept, annotation, Tools(instance.store, KINDS), resources)
+
+
+def restore(made: AssetMaterialized, instance: Instance) -> str:
+    """Put the bytes of a materialization back where they belong; return where. Raises NotFoundError."""
+    if made.uri is None or made.content_hash is None:
+        raise NotFoundError(f"{slot_name((made.asset, made.partition))} has no bytes of its own to restore")
+    instance.store.restore(made.uri, made.content_hash)
+    return made.uri

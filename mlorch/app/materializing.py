@@ -1,0 +1,249 @@
+"""The verb materialize: from what is asked for to a finished run."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mlorch.app.holding import holding
+from mlorch.app.loading import load_value
+from mlorch.app.targets import Partitions, resolve_targets
+from mlorch.definitions.config import mask
+from mlorch.definitions.definitions import Definitions
+from mlorch.definitions.keys import key_text
+from mlorch.errors import NotFoundError, RunFailedError, UserError
+from mlorch.events import AssetMaterialized, AssetObserved, Event, RunStarted, StepFailed, StepSkipped
+from mlorch.execution.executors import open_executor, workers_of
+from mlorch.execution.run import Run, settle_configs, settle_resources
+from mlorch.execution.runner import RunResult, carry_out
+from mlorch.execution.step import Tools
+from mlorch.instance import Instance
+from mlorch.iomanagers.kinds import KINDS
+from mlorch.log import Slot, slot_name
+from mlorch.planning.history import History
+from mlorch.planning.plan import Plan, make_plan
+from mlorch.planning.selection import select
+from mlorch.planning.staleness import Assessment
+from mlorch.planning.versions import Declarations
+
+if TYPE_CHECKING:
+    from mlorch.definitions.assets import AssetsDefinition
+    from mlorch.definitions.config import RunConfig
+    from mlorch.definitions.specs import AssetSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked for; the defaults are those of `materialize`."""
+
+    selection: str | Sequence[str] | None = None
+    partitions: Partitions = Partitions()
+    only_stale: bool = False
+    run_config: RunConfig | Mapping[str, Any] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    job: str | None = None
+    executor: str = "in_process"
+    workers: int = 1
+    auto: bool = False
+    """Fingerprint the code of assets that declare no code version."""
+    project: str = ""
+    source: Mapping[str, Any] = field(default_factory=dict)
+    git: Mapping[str, Any] | None = None
+    patience: float | None = None
+    """Seconds to wait for somebody who makes the same partitions; None waits as long as it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told while a run goes: the plan, each fact, and whom it waits for."""
+
+    planned: Callable[[Plan], None] = lambda _: None
+    happened: Callable[[Event], None] | None = None
+    waiting: Callable[[str], None] = lambda _: None
+
+
+class ExecutionResult:
+    """What a run came to, and the values it left behind."""
+
+    def __init__(self, result: RunResult, plan: Plan, definitions: Definitions, instance: Instance) -> None:
+        self._result = result
+        self._definitions = definitions
+        self._instance = instance
+        self.plan = plan
+
+    @property
+    def success(self) -> bool:
+        return self._result.status == "SUCCESS"
+
+    @property
+    def run_id(self) -> str:
+        """The run's name in the log; "" where nothing had to run."""
+        return self._result.run_id
+
+    @property
+    def materializations(self) -> list[AssetMaterialized]:
+        """What was made, in the order it was made."""
+        return self._result.materializations
+
+    @property
+    def skipped(self) -> list[StepSkipped]:
+        return self._result.skipped
+
+    @property
+    def failures(self) -> list[StepFailed]:
+        return self._result.failures
+
+    @property
+    def exit_code(self) -> int:
+        """0; 1 where a step failed; 2 where every failure was the user's mistake."""
+        codes = {failure.error["exit_code"] for failure in self.failures}
+        return max(codes, default=0) if len(codes) < 2 else 1
+
+    def asset_value(self, key: object, partition_key: str | None = None) -> Any:
+        """Return the value of an asset as it is now, read back from where it is kept.
+
+        Without `partition_key`, that of the partition made in this run. Raises NotFoundError where nothing
+        was made, and IntegrityError where its bytes were changed.
+        """
+        name = key_text(key)
+        mine = [one for one in self.materializations if one.asset == name]
+        if partition_key is None and mine:
+            return load_value(mine[-1], self._instance, self._definitions)
+        found = self._instance.log.latest(AssetMaterialized.kind, [name]).get((name, partition_key))
+        if found is None:
+            raise NotFoundError(f"{slot_name((name, partition_key))} was never materialized")
+        return load_value(found.event, self._instance, self._definitions)
+
+    def raise_failure(self) -> None:
+        """Raise what the first failed step raised, or RunFailedError where that was in another process."""
+        if self._result.exceptions:
+            raise self._result.exceptions[0]
+        if self.failures:
+            names = ", ".join(one.step for one in self.failures)
+            raise RunFailedError(f"run {self.run_id} failed at {names}: {self.failures[0].error['message']}")
+
+
+def materialize(
+    assets: Iterable[AssetsDefinition | AssetSpec],
+    *,
+    partition_key: str | None = None,
+    run_config: RunConfig | Mapping[str, Any] | None = None,
+    resources: Mapping[str, Any] | None = None,
+    instance: Instance | None = None,
+    only_stale: bool = False,
+    selection: str | Sequence[str] | None = None,
+    tags: Mapping[str, str] | None = None,
+    raise_on_error: bool = True,
+) -> ExecutionResult:
+    """Make the assets in this process, without a project; `instance` defaults to one in memory.
+
+    With `only_stale`, make what is missing or stale, of every partition unless `partition_key` names one.
+    Raises what the first failed step raised unless `raise_on_error` is False, and UserErrors before any
+    step runs: an unknown name, partition, config field or environment variable.
+    """
+    definitions = Definitions(assets, resources=resources)
+    request = Request(
+        selection=selection,
+        partitions=Partitions(key=partition_key),
+        only_stale=only_stale,
+        run_config=run_config,
+        tags=tags or {},
+    )
+    result = run_request(definitions, instance or Instance.ephemeral(), request)
+    if raise_on_error:
+        result.raise_failure()
+    return result
+
+
+def run_request(
+    definitions: Definitions,
+    instance: Instance,
+    request: Request,
+    listener: Listener = Listener(),  # noqa: B008 - frozen
+) -> ExecutionResult:
+    """Plan and carry out a request. Raises UserErrors before any step runs; failures are in the result."""
+    now = datetime.now(UTC)
+    graph = definitions.graph
+    keys = select(request.selection, graph)
+    targets = resolve_targets(graph, keys, request.partitions, now, every=request.only_stale)
+    configs = settle_configs(graph, keys, request.run_config)
+    resources, secrets = settle_resources((graph.nodes[key] for key in keys), definitions.resources)
+    declared = Declarations(graph, auto=request.auto)
+    run = Run(
+        run_id=new_run_id(),
+        job=request.job,
+        tags=request.tags,
+        configs=configs,
+        resources=resources,
+        secrets=secrets,
+    )
+    with holding(instance.leases, targets, run.run_id, request.patience, listener.waiting):
+        assessment = Assessment(graph, read_history(instance, definitions, keys), declared, now)
+        plan = make_plan(assessment, targets, only_stale=request.only_stale)
+        listener.planned(plan)
+        if not plan.steps:
+            return ExecutionResult(RunResult("", "SUCCESS"), plan, definitions, instance)
+        with open_executor(request.executor, request.workers) as executor:
+            result = carry_out(
+                plan,
+                run,
+                _started(run, plan, request, keys),
+                assessment=assessment,
+                tools=Tools(instance.store, KINDS),
+                log=instance.log,
+                executor=executor,
+                workers=workers_of(request.executor, request.workers),
+                listen=listener.happened,
+            )
+    return ExecutionResult(result, plan, definitions, instance)
+
+
+def plan_request(definitions: Definitions, instance: Instance, request: Request) -> Plan:
+    """Return what `run_request` would do now, and change nothing."""
+    now = datetime.now(UTC)
+    graph = definitions.graph
+    keys = select(request.selection, graph)
+    targets = resolve_targets(graph, keys, request.partitions, now, every=request.only_stale)
+    settle_configs(graph, keys, request.run_config)
+    history = read_history(instance, definitions, keys)
+    assessment = Assessment(graph, history, Declarations(graph, auto=request.auto), now)
+    return make_plan(assessment, targets, only_stale=request.only_stale)
+
+
+def read_history(instance: Instance, definitions: Definitions, keys: Sequence[str]) -> History:
+    """Read the latest facts of the assets and of what is directly above them, at once."""
+    nodes = definitions.graph.nodes
+    wanted = {*keys, *(up for key in keys for up in nodes[key].upstream)}
+    names = None if len(wanted) == len(nodes) else wanted
+    return History(
+        instance.log.latest(AssetMaterialized.kind, names),
+        instance.log.latest(AssetObserved.kind, names),
+    )
+
+
+def new_run_id() -> str:
+    """Return a name that no other run has."""
+    return str(uuid.uuid4())
+
+
+def _started(run: Run, plan: Plan, request: Request, keys: Sequence[str]) -> RunStarted:
+    config = request.run_config
+    given = config if config is None or isinstance(config, Mapping) else config.to_config_dict()
+    partitions = dict.fromkeys(step.slot[1] for step in plan.steps if step.slot[1] is not None)
+    return RunStarted(
+        run_id=run.run_id,
+        at=time.time(),
+        job=run.job,
+        partitions=tuple(partitions),
+        selection=tuple(keys),
+        steps=len(plan.steps),
+        tags=run.tags,
+        config=mask(dict(given or {})),
+        project=request.project,
+        source=request.source,
+        git=request.git,
+    )

@@ -1,0 +1,127 @@
+"""Everything that a project declares, in one checked value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+from mlorch.definitions.assets import AssetsDefinition
+from mlorch.definitions.graph import AssetGraph, make_graph
+from mlorch.definitions.jobs import AssetJob
+from mlorch.definitions.schedules import ScheduleDefinition
+from mlorch.definitions.sensors import SensorDefinition
+from mlorch.definitions.specs import AssetSpec
+from mlorch.errors import InvalidDefinitionError, nearest
+
+
+class Definitions:
+    """What exists: assets, jobs, schedules, sensors and resources.
+
+    Raises InvalidDefinitionError, naming what is wrong, where they contradict each other.
+    """
+
+    def __init__(
+        self,
+        assets: Iterable[AssetsDefinition | AssetSpec] = (),
+        *,
+        jobs: Iterable[AssetJob] = (),
+        schedules: Iterable[ScheduleDefinition] = (),
+        sensors: Iterable[SensorDefinition] = (),
+        resources: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.assets = tuple(assets)
+        self.schedules: dict[str, ScheduleDefinition] = _named(schedules, "schedule")
+        self.sensors: dict[str, SensorDefinition] = _named(sensors, "sensor")
+        self.jobs: dict[str, AssetJob] = _named((*jobs, *self._jobs_meant()), "job")
+        self.resources = dict(resources or {})
+        self.graph: AssetGraph = make_graph(self.assets)
+        self._check_jobs()
+        _check_resources(self.graph, self.resources)
+
+    def resolve_job_def(self, name: str) -> AssetJob:
+        """Return the job called `name`. Raises InvalidDefinitionError, suggesting the nearest."""
+        try:
+            return self.jobs[name]
+        except KeyError:
+            raise InvalidDefinitionError(f"there is no job {name!r}{nearest(name, self.jobs)}") from None
+
+    @staticmethod
+    def merge(*several: Definitions) -> Definitions:
+        """Return all of them as one. Raises InvalidDefinitionError where two differ on a resource."""
+        resources: dict[str, Any] = {}
+        for one in several:
+            for name, resource in one.resources.items():
+                if resources.setdefault(name, resource) is not resource:
+                    raise InvalidDefinitionError(f"the resource {name!r} is declared twice, differently")
+        return Definitions(
+            [asset for one in several for asset in one.assets],
+            jobs=[job for one in several for job in one.jobs.values()],
+            schedules=[schedule for one in several for schedule in one.schedules.values()],
+            sensors=[sensor for one in several for sensor in one.sensors.values()],
+            resources=resources,
+        )
+
+    def _jobs_meant(self) -> list[AssetJob]:
+        timed = (*self.schedules.values(), *self.sensors.values())
+        return [one.job for one in timed if isinstance(one.job, AssetJob)]
+
+    def _check_jobs(self) -> None:
+        for one in (*self.schedules.values(), *self.sensors.values()):
+            if one.job_name is not None and one.job_name not in self.jobs:
+                raise InvalidDefinitionError(
+                    f"{one.name!r} runs the job {one.job_name!r}, which is not declared"
+                    f"{nearest(one.job_name, self.jobs)}"
+                )
+
+
+def load_assets_from_modules(
+    modules: Sequence[ModuleType],
+    *,
+    group_name: str | None = None,
+    key_prefix: str | Sequence[str] | None = None,
+) -> list[AssetsDefinition | AssetSpec]:
+    """Return the assets found as attributes of the modules, each once, in the order they stand there."""
+    found: dict[int, AssetsDefinition | AssetSpec] = {}
+    for module in modules:
+        for value in vars(module).values():
+            for one in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(one, AssetsDefinition | AssetSpec):
+                    found.setdefault(id(one), one)
+    if group_name is None and key_prefix is None:
+        return list(found.values())
+    keys = {str(one.key): one.key for one in found.values()}
+    renamed = {name: key.with_prefix(key_prefix) if key_prefix else key for name, key in keys.items()}
+    return [one.placed(renamed, group_name) for one in found.values()]
+
+
+def _named(several: Iterable[Any], what: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for one in several:
+        if found.setdefault(one.name, one) is not one:
+            raise InvalidDefinitionError(f"the {what} {one.name!r} is declared twice; rename one")
+    return found
+
+
+def _check_resources(graph: AssetGraph, resources: Mapping[str, Any]) -> None:
+    for node in graph.nodes.values():
+        if node.definition is None:
+            continue
+        for name, wanted in node.definition.signature.resources.items():
+            given = resources.get(name)
+            if given is None:
+                raise InvalidDefinitionError(
+                    f"asset {node.key!r} takes the resource {name!r} ({wanted.__name__}), "
+                    f"which the definitions do not give{nearest(name, resources)}; "
+                    f"add resources={{{name!r}: {wanted.__name__}(…)}}"
+                )
+            if not isinstance(given, wanted):
+                raise InvalidDefinitionError(
+                    f"asset {node.key!r}: the resource {name!r} should be a {wanted.__name__}, "
+                    f"not a {type(given).__name__}"
+                )
+        key = node.definition.io_manager_key
+        if key is not None and key not in resources:
+            raise InvalidDefinitionError(
+                f"asset {node.key!r}: no resource gives its io_manager_key {key!r}{nearest(key, resources)}"
+            )

@@ -1,0 +1,181 @@
+"""The assets as a graph, checked once when definitions load."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlorch.definitions.assets import AssetsDefinition, Dependency
+from mlorch.definitions.mappings import default_mapping
+from mlorch.definitions.specs import AUTO, AssetSpec
+from mlorch.errors import InvalidDefinitionError, nearest
+
+if TYPE_CHECKING:
+    from mlorch.definitions.mappings import PartitionMapping
+    from mlorch.definitions.partitions import PartitionsDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class AssetNode:
+    """One asset with its edges; `definition` is None for an external asset."""
+
+    key: str
+    spec: AssetSpec
+    definition: AssetsDefinition | None
+    dependencies: tuple[Dependency, ...] = ()
+    upstream: tuple[str, ...] = ()
+    """Keys of the assets it depends on, each once."""
+
+    @property
+    def group(self) -> str:
+        return self.spec.group_name
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        return self.spec.tags
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return self.spec.kinds
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        return self.spec.owners
+
+    @property
+    def is_external(self) -> bool:
+        return self.definition is None
+
+    @property
+    def partitions_def(self) -> PartitionsDefinition | None:
+        return self.spec.partitions_def
+
+    @property
+    def code_version(self) -> str | type[AUTO] | None:
+        return self.spec.code_version
+
+
+@dataclass(frozen=True)
+class AssetGraph:
+    """Every asset by key, in topological order. Build it with `make_graph`."""
+
+    nodes: Mapping[str, AssetNode]
+    downstream: Mapping[str, tuple[str, ...]] = field(repr=False)
+    _mappings: dict[tuple[str, str], PartitionMapping] = field(default_factory=dict, repr=False)
+
+    def mapping(self, key: str, dependency: Dependency) -> PartitionMapping:
+        """Return the declared partition mapping of an edge, or the one Dagster infers."""
+        if dependency.partition_mapping is not None:
+            return dependency.partition_mapping
+        found = self._mappings.get((key, dependency.key))
+        if found is None:
+            found = default_mapping(self.nodes[key].partitions_def, self.nodes[dependency.key].partitions_def)
+            self._mappings[key, dependency.key] = found
+        return found
+
+
+def make_graph(assets: Iterable[Any]) -> AssetGraph:
+    """Check the assets and order them.
+
+    Raises InvalidDefinitionError, naming the key, for a duplicate key, an argument that no asset produces,
+    a cycle, or a partition mapping that does not fit its two sides.
+    """
+    nodes = _by_key(assets)
+    for node in list(nodes.values()):
+        for dependency in node.dependencies:
+            if dependency.key not in nodes:
+                _refuse_argument(node, dependency, nodes)
+                nodes[dependency.key] = AssetNode(dependency.key, AssetSpec(dependency.key), None)
+    downstream = _reversed(nodes)
+    graph = AssetGraph(_ordered(nodes, downstream), downstream)
+    _check_mappings(graph)
+    return graph
+
+
+def _by_key(assets: Iterable[Any]) -> dict[str, AssetNode]:
+    nodes: dict[str, AssetNode] = {}
+    for one in assets:
+        if isinstance(one, AssetsDefinition):
+            node = _node(one.spec, one, one.dependencies)
+        elif isinstance(one, AssetSpec):
+            node = _node(one, None, tuple(Dependency(d.key, None) for d in one.deps))
+        else:
+            raise InvalidDefinitionError(f"{one!r} is no asset; decorate its function with @asset")
+        if node.key in nodes and nodes[node.key].definition is not one:
+            raise InvalidDefinitionError(
+                f"the asset key {node.key!r} is declared twice; rename one or give it a key_prefix"
+            )
+        nodes[node.key] = node
+    return nodes
+
+
+def _node(
+    spec: AssetSpec, definition: AssetsDefinition | None, dependencies: tuple[Dependency, ...]
+) -> AssetNode:
+    upstream = tuple(dict.fromkeys(dependency.key for dependency in dependencies))
+    return AssetNode(str(spec.key), spec, definition, dependencies, upstream)
+
+
+def _refuse_argument(node: AssetNode, dependency: Dependency, nodes: Mapping[str, AssetNode]) -> None:
+    if dependency.argument is not None:
+        raise InvalidDefinitionError(
+            f"asset {node.key!r}: no asset produces its argument {dependency.argument!r} "
+            f"(key {dependency.key!r}){nearest(dependency.key, nodes)}"
+        )
+
+
+def _reversed(nodes: Mapping[str, AssetNode]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for node in nodes.values():
+        for key in node.upstream:
+            if key != node.key:
+                found[key].append(node.key)
+    return {key: tuple(found[key]) for key in nodes}
+
+
+def _ordered(
+    nodes: Mapping[str, AssetNode], downstream: Mapping[str, tuple[str, ...]]
+) -> dict[str, AssetNode]:
+    waiting = {key: sum(up != key for up in node.upstream) for key, node in nodes.items()}
+    ready = deque(key for key, count in waiting.items() if not count)
+    ordered: dict[str, AssetNode] = {}
+    while ready:
+        key = ready.popleft()
+        ordered[key] = nodes[key]
+        for below in downstream[key]:
+            waiting[below] -= 1
+            if not waiting[below]:
+                ready.append(below)
+    if len(ordered) < len(nodes):
+        raise InvalidDefinitionError(f"these assets depend on each other: {_cycle(nodes, set(ordered))}")
+    return ordered
+
+
+def _cycle(nodes: Mapping[str, AssetNode], done: set[str]) -> str:
+    key = next(key for key in nodes if key not in done)
+    path: list[str] = []
+    while key not in path:
+        path.append(key)
+        key = next(up for up in nodes[key].upstream if up not in done and up != key)
+    loop = [*path[path.index(key) :], key]
+    return " → ".join(reversed(loop))
+
+
+def _check_mappings(graph: AssetGraph) -> None:
+    for node in graph.nodes.values():
+        for dependency in node.dependencies:
+            upstream_def = graph.nodes[dependency.key].partitions_def
+            if upstream_def is None and dependency.partition_mapping is None:
+                continue
+            try:
+                graph.mapping(node.key, dependency).validate(node.partitions_def, upstream_def)
+            except InvalidDefinitionError as error:
+                raise InvalidDefinitionError(
+                    f"asset {node.key!r}, upstream {dependency.key!r}: {error}"
+                ) from None
+        if node.key in node.upstream and node.partitions_def is None:
+            raise InvalidDefinitionError(
+                f"asset {node.key!r} depends on itself; only a partitioned asset may"
+            )

@@ -1,0 +1,43 @@
+"""Jobs: a named selection of assets with parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlorch.definitions.config import RunConfig
+from mlorch.definitions.keys import check_name
+
+if TYPE_CHECKING:
+    from mlorch.definitions.partitions import PartitionsDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class AssetJob:
+    """What `define_asset_job` returns; Definitions resolve its selection."""
+
+    name: str
+    selection: str | tuple[str, ...] | None = None
+    partitions_def: PartitionsDefinition | None = None
+    config: RunConfig | Mapping[str, Any] | None = None
+    description: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def define_asset_job(
+    name: str,
+    selection: str | Sequence[str] | None = None,
+    *,
+    partitions_def: PartitionsDefinition | None = None,
+    config: RunConfig | Mapping[str, Any] | None = None,
+    description: str | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> AssetJob:
+    """Declare a job. A selection of None or "*" means every asset that has a function.
+
+    Raises InvalidDefinitionError for a reserved name.
+    """
+    check_name(name)
+    chosen = selection if selection is None or isinstance(selection, str) else tuple(selection)
+    return AssetJob(name, chosen, partitions_def, config, description, dict(tags or {}))

@@ -1,0 +1,48 @@
+"""What an asset's function may return beside its plain value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from mlorch.definitions.keys import CoercibleToAssetKey
+
+T = TypeVar("T")
+
+
+class _NoValue:
+    """Stands for "no value was given", as None is a value."""
+
+    def __repr__(self) -> str:
+        return "NO_VALUE"
+
+
+NO_VALUE: Any = _NoValue()
+
+
+@dataclass(frozen=True, slots=True)
+class DataVersion:
+    """A data version that the user gives; taken as it is."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output(Generic[T]):
+    """A value with what is to be recorded about it."""
+
+    value: T
+    output_name: str = "result"
+    metadata: Mapping[str, Any] | None = None
+    data_version: DataVersion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MaterializeResult(Generic[T]):
+    """Says that the asset was made; `value`, if given, goes to the IO manager."""
+
+    asset_key: CoercibleToAssetKey | None = None
+    metadata: Mapping[str, Any] | None = None
+    data_version: DataVersion | None = None
+    value: T = NO_VALUE

@@ -1,0 +1,134 @@
+"""What is said about an asset and its dependencies, apart from the function that makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
+from mlorch.errors import InvalidDefinitionError
+
+if TYPE_CHECKING:
+    from mlorch.definitions.mappings import PartitionMapping
+    from mlorch.definitions.partitions import PartitionsDefinition
+
+
+class AUTO:
+    """`code_version=AUTO`: a fingerprint of the function and of the project's code that it reaches."""
+
+
+class CONTENT:
+    """`data_version=CONTENT`: equal bytes are the same version, however they were made."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssetIn:
+    """How an argument finds its upstream asset, where its name alone does not say it."""
+
+    key: CoercibleToAssetKey | None = None
+    key_prefix: str | Sequence[str] | None = None
+    metadata: Mapping[str, Any] | None = None
+    partition_mapping: PartitionMapping | None = None
+
+    def resolve(self, name: str) -> str:
+        """Return the key of the upstream asset of the argument `name`."""
+        if self.key is not None:
+            return key_text(self.key)
+        return key_text(AssetKey(name).with_prefix(self.key_prefix) if self.key_prefix else name)
+
+
+class AssetDep:
+    """A dependency that orders and versions but loads nothing."""
+
+    __slots__ = ("key", "partition_mapping")
+
+    def __init__(self, asset: object, *, partition_mapping: PartitionMapping | None = None) -> None:
+        self.key = key_text(asset)
+        self.partition_mapping = partition_mapping
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Try a failed step again: `max_retries` times, `delay` seconds apart.
+
+    `backoff` "EXPONENTIAL" waits (2^attempt - 1) · delay, "LINEAR" attempt · delay, as Dagster does.
+    Raises InvalidDefinitionError for a negative number, an unknown backoff, or a backoff without a delay.
+    """
+
+    max_retries: int = 1
+    delay: float | None = None
+    backoff: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_retries < 0 or (self.delay or 0) < 0:
+            raise InvalidDefinitionError("RetryPolicy: max_retries and delay must not be negative")
+        if self.backoff not in (None, "EXPONENTIAL", "LINEAR"):
+            raise InvalidDefinitionError(
+                f"RetryPolicy: backoff {self.backoff!r} should be 'EXPONENTIAL' or 'LINEAR'"
+            )
+        if self.backoff and self.delay is None:
+            raise InvalidDefinitionError("RetryPolicy: backoff needs a delay in seconds")
+
+    def wait(self, attempt: int) -> float:
+        """Return the seconds to wait after the failed attempt number `attempt`, counted from 1."""
+        factors = {"EXPONENTIAL": 2.0**attempt - 1, "LINEAR": float(attempt)}
+        return (self.delay or 0.0) * factors.get(self.backoff or "", 1.0)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class AssetSpec:
+    """An asset without a function: alone in `Definitions` it is external, made elsewhere.
+
+    Raises InvalidDefinitionError where a key or a tag is no name.
+    """
+
+    key: AssetKey
+    deps: tuple[AssetDep, ...] = ()
+    description: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    group_name: str = "default"
+    code_version: str | type[AUTO] | None = None
+    partitions_def: PartitionsDefinition | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        key: CoercibleToAssetKey,
+        *,
+        deps: Iterable[object] | None = None,
+        description: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        group_name: str | None = None,
+        code_version: str | type[AUTO] | None = None,
+        partitions_def: PartitionsDefinition | None = None,
+        tags: Mapping[str, str] | None = None,
+        kinds: Iterable[str] | None = None,
+        owners: Iterable[str] | None = None,
+    ) -> None:
+        given = {
+            "key": key if isinstance(key, AssetKey) else AssetKey.from_user_string(key_text(key)),
+            "deps": tuple(one if isinstance(one, AssetDep) else AssetDep(one) for one in deps or ()),
+            "description": description,
+            "metadata": dict(metadata or {}),
+            "group_name": group_name or "default",
+            "code_version": code_version,
+            "partitions_def": partitions_def,
+            "tags": {str(name): str(value) for name, value in (tags or {}).items()},
+            "kinds": tuple(sorted(kinds or ())),
+            "owners": tuple(owners or ()),
+        }
+        for name, value in given.items():
+            object.__setattr__(self, name, value)
+
+    def placed(self, renamed: Mapping[str, AssetKey], group_name: str | None) -> AssetSpec:
+        """Return a copy under the new names of itself and of its dependencies, in a group if one is given."""
+        deps = (AssetDep(renamed.get(d.key, d.key), partition_mapping=d.partition_mapping) for d in self.deps)
+        return replace(
+            self,
+            key=renamed.get(str(self.key), self.key),
+            deps=tuple(deps),
+            group_name=group_name or self.group_name,
+        )

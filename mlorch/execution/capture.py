@@ -1,0 +1,124 @@
+"""What steps print, kept for each step though steps share one process."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import Lock
+from typing import TextIO
+
+LIMIT = 1_000_000
+"""Characters kept of each stream of a step; the rest is counted, not kept."""
+
+
+class Captured:
+    """What one attempt wrote, and its log records as (seconds since the epoch, level, message)."""
+
+    __slots__ = ("_dropped", "_size", "log", "streams")
+
+    def __init__(self) -> None:
+        self.log: list[tuple[float, str, str]] = []
+        self.streams: dict[str, list[str]] = {"stdout": [], "stderr": []}
+        self._size = {"stdout": 0, "stderr": 0}
+        self._dropped = {"stdout": 0, "stderr": 0}
+
+    def write(self, stream: str, text: str) -> None:
+        if self._size[stream] + len(text) > LIMIT:
+            self._dropped[stream] += len(text)
+            return
+        self._size[stream] += len(text)
+        self.streams[stream].append(text)
+
+    def text(self, stream: str) -> str:
+        kept = "".join(self.streams[stream])
+        dropped = self._dropped[stream]
+        return f"{kept}\n… {dropped} characters more were not kept\n" if dropped else kept
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.log or self._size["stdout"] or self._size["stderr"] or any(self._dropped.values()))
+
+
+class LogHandler(logging.Handler):
+    """Hands the records of `context.log` to a Captured."""
+
+    def __init__(self, captured: Captured) -> None:
+        super().__init__()
+        self._captured = captured
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if record.exc_info:
+            text = f"{text}\n{logging.Formatter().formatException(record.exc_info)}"
+        self._captured.log.append((record.created, record.levelname, text))
+
+
+_current: ContextVar[Captured | None] = ContextVar("mlorch_captured", default=None)
+
+
+class _Tee(io.TextIOBase):
+    """Stands for a stream while steps run: hands text on, and keeps it for the step that wrote it."""
+
+    def __init__(self, name: str, original: TextIO) -> None:
+        self._name = name
+        self._original = original
+
+    def write(self, text: str) -> int:
+        captured = _current.get()
+        if captured is not None:
+            captured.write(self._name, text)
+        return self._original.write(text)
+
+    def flush(self) -> None:
+        self._original.flush()
+
+    def isatty(self) -> bool:
+        return self._original.isatty()
+
+    def fileno(self) -> int:
+        return self._original.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._original.encoding
+
+
+class _Streams:
+    """sys.stdout and sys.stderr, replaced while at least one step of this process runs."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._users = 0
+        self._originals: tuple[TextIO, TextIO] | None = None
+
+    def take(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._originals = sys.stdout, sys.stderr
+                sys.stdout, sys.stderr = _Tee("stdout", sys.stdout), _Tee("stderr", sys.stderr)
+
+    def give_back(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0 and self._originals is not None:
+                sys.stdout, sys.stderr = self._originals
+
+
+_streams = _Streams()
+
+
+@contextmanager
+def capturing(captured: Captured) -> Iterator[None]:
+    """Keep in `captured` what this thread of work writes."""
+    _streams.take()
+    token = _current.set(captured)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+        _streams.give_back()

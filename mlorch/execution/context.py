@@ -1,0 +1,114 @@
+"""What a running asset may ask and say."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mlorch.definitions.config import mask
+from mlorch.definitions.keys import AssetKey
+from mlorch.definitions.results import DataVersion
+from mlorch.errors import UserError
+from mlorch.execution.capture import Captured, LogHandler
+
+if TYPE_CHECKING:
+    from mlorch.definitions.partitions import PartitionsDefinition, TimeWindow
+
+
+class AssetExecutionContext:
+    """The optional parameter `context` of an asset's function; names and meaning are Dagster's."""
+
+    mlorch_role: ClassVar[str] = "context"
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        asset_key: AssetKey,
+        captured: Captured,
+        partition: str | None = None,
+        partitions_def: PartitionsDefinition | None = None,
+        attempt: int = 1,
+        job_name: str | None = None,
+        run_tags: Mapping[str, str] | None = None,
+    ) -> None:
+        self.run_id = run_id
+        self.asset_key = asset_key
+        self.job_name = job_name
+        self.run_tags = dict(run_tags or {})
+        self.retry_number = attempt - 1
+        self.metadata: dict[str, Any] = {}
+        self.metrics: dict[str, Any] = {}
+        self.data_version: DataVersion | None = None
+        self._partition = partition
+        self._partitions_def = partitions_def
+        self._captured = captured
+        self._log: logging.Logger | None = None
+
+    @property
+    def log(self) -> logging.Logger:
+        """A logger whose records are kept with the step."""
+        if self._log is None:
+            # Not from getLogger: a logger of its own keeps steps apart and needs no clean-up.
+            self._log = logging.Logger(str(self.asset_key), logging.DEBUG)  # noqa: LOG001
+            self._log.addHandler(LogHandler(self._captured))
+        return self._log
+
+    @property
+    def has_partition_key(self) -> bool:
+        return self._partition is not None
+
+    @property
+    def partition_key(self) -> str:
+        """The partition being made. Raises UserError where the asset has none."""
+        if self._partition is None:
+            raise UserError(f"asset {str(self.asset_key)!r} has no partitions, so no partition_key")
+        return self._partition
+
+    @property
+    def partition_time_window(self) -> TimeWindow:
+        """Start and end (exclusive) of the partition, aware datetimes in its definition's time zone.
+
+        Raises UserError where the asset has no time partitions.
+        """
+        window = getattr(self._partitions_def, "time_window_for_partition_key", None)
+        if window is None:
+            raise UserError(f"asset {str(self.asset_key)!r} has no time partitions, so no time window")
+        found: TimeWindow = window(self.partition_key)
+        return found
+
+    def add_output_metadata(self, metadata: Mapping[str, Any]) -> None:
+        """Record facts with the materialization; what JSON can't hold is kept as text."""
+        self.metadata.update(plain(metadata))
+
+    def log_metric(self, name: str, value: float, step: int | None = None) -> None:
+        """Record a number with the materialization; with `step` it is a point of a series."""
+        number = float(value)
+        if step is None:
+            self.metrics[name] = number
+        else:
+            series = self.metrics.setdefault(name, [])
+            if not isinstance(series, list):
+                raise UserError(f"the metric {name!r} was logged without a step before; give each a step")
+            series.append([step, number])
+
+    def set_data_version(self, data_version: DataVersion) -> None:
+        """Give the materialization a data version of one's own."""
+        self.data_version = data_version
+
+
+def plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata as JSON with passwords in URLs masked; other objects become their text."""
+    text = json.dumps(dict(metadata), default=_as_plain)
+    found: dict[str, Any] = mask(json.loads(text))
+    return found
+
+
+def _as_plain(value: Any) -> Any:
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "ndim", None) == 0:
+        return item()
+    listed = getattr(value, "tolist", None)
+    return listed() if callable(listed) else str(value)

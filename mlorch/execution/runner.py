@@ -1,0 +1,309 @@
+"""Carries a plan out: submits what is ready, reports facts. The one writer of a run."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from mlorch.definitions.assets import AssetsDefinition
+from mlorch.events import (
+    AssetMaterialized,
+    Event,
+    RunFinished,
+    RunStarted,
+    StepFailed,
+    StepRetried,
+    StepSkipped,
+    StepStarted,
+)
+from mlorch.execution.run import Run, facts_of
+from mlorch.execution.step import Argument, Call, Kept, Outcome, Tools, perform
+from mlorch.log import EventLog, Record, Slot
+from mlorch.planning.plan import Plan, PlannedStep
+from mlorch.planning.staleness import Assessment
+from mlorch.planning.versions import data_version
+
+FLUSH_SECONDS = 0.25
+"""Facts wait at most about this long for their transaction while steps are short."""
+
+FLUSH_FACTS = 2_000
+
+
+@dataclass(slots=True)
+class RunResult:
+    """What a run came to."""
+
+    run_id: str
+    status: str
+    materializations: list[AssetMaterialized] = field(default_factory=list)
+    skipped: list[StepSkipped] = field(default_factory=list)
+    failures: list[StepFailed] = field(default_factory=list)
+    exceptions: list[BaseException] = field(default_factory=list)
+    """What the failed steps raised, where they ran in this process."""
+
+
+class Writer:
+    """Collects facts and appends them in batches; tells a listener each of them at once."""
+
+    def __init__(self, log: EventLog, listen: Callable[[Event], None] | None) -> None:
+        self._log = log
+        self._listen = listen
+        self._waiting: list[Event] = []
+        self._flushed_at = time.monotonic()
+        self.on_flush: Callable[[Sequence[Record]], None] = lambda _: None
+
+    def add(self, *facts: Event) -> None:
+        self._waiting.extend(facts)
+        if self._listen is not None:
+            for fact in facts:
+                self._listen(fact)
+
+    def flush(self, *, only_if_due: bool = False) -> None:
+        """Append what waits in one transaction; `only_if_due` leaves a batch that is young and small."""
+        now = time.monotonic()
+        if only_if_due and now - self._flushed_at < FLUSH_SECONDS and len(self._waiting) < FLUSH_FACTS:
+            return
+        facts, self._waiting, self._flushed_at = self._waiting, [], now
+        if facts:
+            numbers = self._log.append(facts)
+            self.on_flush([Record(seq, fact) for seq, fact in zip(numbers, facts, strict=True)])
+
+
+class Runner:
+    """One plan on its way; `carry_out` makes one."""
+
+    def __init__(self, plan: Plan, run: Run, assessment: Assessment, tools: Tools, writer: Writer) -> None:
+        self._plan = plan
+        self._run = run
+        self._assessment = assessment
+        self._tools = tools
+        self._writer = writer
+        self._history = assessment.history
+        self._facts: dict[str, Mapping[str, Any]] = {}
+        self._waiting = [len(step.waits_for) for step in plan.steps]
+        self._below: list[list[int]] = [[] for _ in plan.steps]
+        for index, step in enumerate(plan.steps):
+            for above in step.waits_for:
+                self._below[above].append(index)
+        self._ready = [index for index, count in enumerate(self._waiting) if not count]
+        self._retries: list[tuple[float, int, int]] = []
+        self._running: dict[Future[Outcome], tuple[int, int]] = {}
+        self._done: SimpleQueue[Future[Outcome]] = SimpleQueue()
+        self._blocked: set[int] = set()
+        self.result = RunResult(run.run_id, "SUCCESS")
+        writer.on_flush = self._learn_numbers
+
+    def work(self, executor: Executor, workers: int) -> None:
+        """Submit and collect until every step is made, skipped or failed."""
+        while self._ready or self._running or self._retries:
+            self._revive(executor)
+            while self._ready and len(self._running) < workers:
+                index = heapq.heappop(self._ready)
+                if not self._is_skipped(index):
+                    self._submit(executor, index, 1)
+            if self._running or self._retries:
+                self._collect()
+
+    def _is_skipped(self, index: int) -> bool:
+        step = self._plan.steps[index]
+        reason = ""
+        if index in self._blocked:
+            reason = "something upstream failed"
+        elif step.is_conditional and self._assessment.status(step.slot).status == "FRESH":
+            reason = "its inputs came out with the same data versions"
+        if not reason:
+            return False
+        skipped = StepSkipped(
+            run_id=self._run.run_id,
+            at=time.time(),
+            step=step.name,
+            asset=step.slot[0],
+            partition=step.slot[1],
+            reason=reason,
+            is_blocked=index in self._blocked,
+        )
+        self._writer.add(skipped)
+        self.result.skipped.append(skipped)
+        self._release(index, failed=skipped.is_blocked)
+        return True
+
+    def _submit(self, executor: Executor, index: int, attempt: int) -> None:
+        step = self._plan.steps[index]
+        self._writer.add(
+            StepStarted(
+                run_id=self._run.run_id,
+                at=time.time(),
+                step=step.name,
+                asset=step.slot[0],
+                partition=step.slot[1],
+                attempt=attempt,
+            )
+        )
+        self._writer.flush(only_if_due=True)
+        future = executor.submit(perform, self._call(step, attempt), self._tools)
+        self._running[future] = index, attempt
+        future.add_done_callback(self._done.put)
+
+    def _call(self, step: PlannedStep, attempt: int) -> Call:
+        key, partition = step.slot
+        definition = self._definition(key)
+        declared = self._assessment.declared[key]
+        code = declared.code_version or self._run.run_id
+        config = self._run.configs.get(key)
+        inputs = tuple(self._history.current(one) for read in step.reads for one in read.slots)
+        if len(step.reads) > 1:
+            inputs = tuple(dict.fromkeys(inputs))
+        digest = config.digest if config is not None else None
+        return Call(
+            run=self._run,
+            definition=definition,
+            slot=step.slot,
+            attempt=attempt,
+            arguments=tuple(
+                Argument(
+                    read.dependency.argument,
+                    read.dependency.annotation,
+                    tuple(self._kept(one) for one in read.slots),
+                )
+                for read in step.reads
+                if read.dependency.argument is not None
+            ),
+            inputs=inputs,
+            code_version=code,
+            is_code_declared=declared.code_version is not None,
+            default_config_digest=declared.default_config_digest,
+            data_version=data_version(key, partition, code, digest, inputs),
+            environment=declared.environment,
+            facts=self._facts_of(key),
+        )
+
+    def _definition(self, key: str) -> AssetsDefinition:
+        definition = self._assessment.graph.nodes[key].definition
+        assert definition is not None, "an external asset is never planned"
+        return definition
+
+    def _kept(self, slot: Slot) -> Kept:
+        made = self._history.made(slot)
+        if made is None:
+            return Kept(slot)
+        return Kept(slot, made.uri, made.content_hash, made.io_manager, made.metadata)
+
+    def _facts_of(self, key: str) -> Mapping[str, Any]:
+        if key not in self._facts:
+            self._facts[key] = facts_of(self._assessment.graph.nodes[key])
+        return self._facts[key]
+
+    def _collect(self) -> None:
+        wait = max(0.0, self._retries[0][0] - time.monotonic()) if self._retries else None
+        try:
+            future = self._done.get(timeout=wait)
+        except Empty:
+            return
+        index, attempt = self._running.pop(future)
+        outcome = _outcome(future)
+        for fact in outcome.facts:
+            self._writer.add(fact)
+            if isinstance(fact, AssetMaterialized):
+                self._history.add(Record(0, fact))
+                self.result.materializations.append(fact)
+        if outcome.error is None:
+            self._release(index, failed=False)
+        else:
+            self._fail(index, attempt, outcome, outcome.error)
+        self._writer.flush(only_if_due=True)
+
+    def _fail(self, index: int, attempt: int, outcome: Outcome, error: Mapping[str, Any]) -> None:
+        step = self._plan.steps[index]
+        policy = self._definition(step.slot[0]).retry_policy
+        about: dict[str, Any] = {
+            "run_id": self._run.run_id,
+            "at": time.time(),
+            "step": step.name,
+            "asset": step.slot[0],
+            "partition": step.slot[1],
+            "attempt": attempt,
+            "error": error,
+        }
+        if policy is not None and attempt <= policy.max_retries:
+            delay = policy.wait(attempt)
+            self._writer.add(StepRetried(**about, delay=delay))
+            heapq.heappush(self._retries, (time.monotonic() + delay, index, attempt + 1))
+            return
+        failed = StepFailed(**about)
+        self._writer.add(failed)
+        self.result.failures.append(failed)
+        self.result.status = "FAILURE"
+        if outcome.exception is not None:
+            self.result.exceptions.append(outcome.exception)
+        self._release(index, failed=True)
+
+    def _revive(self, executor: Executor) -> None:
+        while self._retries and self._retries[0][0] <= time.monotonic():
+            _, index, attempt = heapq.heappop(self._retries)
+            self._submit(executor, index, attempt)
+
+    def _release(self, index: int, *, failed: bool) -> None:
+        for below in self._below[index]:
+            if failed:
+                self._blocked.add(below)
+            self._waiting[below] -= 1
+            if not self._waiting[below]:
+                heapq.heappush(self._ready, below)
+
+    def _learn_numbers(self, records: Sequence[Record]) -> None:
+        for record in records:
+            if isinstance(record.event, AssetMaterialized):
+                self._history.add(record)
+
+
+def carry_out(
+    plan: Plan,
+    run: Run,
+    started: RunStarted,
+    *,
+    assessment: Assessment,
+    tools: Tools,
+    log: EventLog,
+    executor: Executor,
+    workers: int = 1,
+    listen: Callable[[Event], None] | None = None,
+) -> RunResult:
+    """Perform the plan and record it; `listen` is told each fact as it happens.
+
+    An interrupt (KeyboardInterrupt) ends the run as CANCELED, with what was made, and is raised again.
+    """
+    writer = Writer(log, listen)
+    runner = Runner(plan, run, assessment, tools, writer)
+    writer.add(started)
+    result = runner.result
+    try:
+        runner.work(executor, workers)
+    except BaseException:
+        result.status = "CANCELED"
+        raise
+    finally:
+        counts = {
+            "made": len(result.materializations),
+            "skipped": sum(not one.is_blocked for one in result.skipped),
+            "failed": len(result.failures),
+            "blocked": sum(one.is_blocked for one in result.skipped),
+        }
+        writer.add(RunFinished(run_id=run.run_id, at=time.time(), status=result.status, counts=counts))
+        writer.flush()
+    return result
+
+
+def _outcome(future: Future[Outcome]) -> Outcome:
+    try:
+        return future.result()
+    except BrokenProcessPool as error:
+        message = f"the worker process died ({error}); it was killed, or ran out of memory"
+    except Exception as error:  # noqa: BLE001 - what does not pickle ends the step, not the run
+        message = f"the step could not be sent to its worker or back: {error}"
+    return Outcome([], {"type": "WorkerError", "message": message, "traceback": "", "exit_code": 1})

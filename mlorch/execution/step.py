@@ -1,0 +1,331 @@
+"""One step: read the inputs, call the user's function, keep the value, return the facts."""
+
+from __future__ import annotations
+
+import errno
+import inspect
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlorch.definitions.assets import AssetsDefinition
+from mlorch.definitions.io import InputContext, IOManager, OutputContext, StoredValue, ValueKinds, ValueStore
+from mlorch.definitions.keys import AssetKey
+from mlorch.definitions.results import NO_VALUE, DataVersion, MaterializeResult, Output
+from mlorch.definitions.specs import CONTENT
+from mlorch.errors import MlorchError, NotFoundError, SchemaError, TypeCheckError
+from mlorch.events import AssetMaterialized, CheckEvaluated, Event, Input, OutputCaptured
+from mlorch.execution.capture import Captured, capturing
+from mlorch.execution.context import AssetExecutionContext, plain
+from mlorch.execution.run import Run
+from mlorch.log import Slot, slot_name
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a step needs to know of an upstream value to read it."""
+
+    slot: Slot
+    uri: str | None = None
+    content_hash: str | None = None
+    io_manager: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A parameter and the upstream values that fill it, in key order."""
+
+    name: str
+    annotation: Any
+    kept: tuple[Kept, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What carries values; everything in it travels to worker processes."""
+
+    store: ValueStore
+    kinds: ValueKinds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One attempt at one step, complete in itself, so that it can be performed anywhere."""
+
+    run: Run
+    definition: AssetsDefinition
+    slot: Slot
+    attempt: int
+    arguments: tuple[Argument, ...]
+    inputs: tuple[Input, ...]
+    code_version: str
+    is_code_declared: bool
+    default_config_digest: str | None
+    data_version: str
+    environment: Mapping[str, str]
+    facts: Mapping[str, Any]
+    """About the definition, as recorded with each materialization."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an attempt came to: facts, and where it failed its error for the log and for the caller."""
+
+    facts: list[Event]
+    error: dict[str, Any] | None = None
+    exception: BaseException | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The exception stays where it was raised: not every one can be pickled.
+        return Outcome, (self.facts, self.error)
+
+
+def perform(call: Call, tools: Tools) -> Outcome:
+    """Make the asset partition. What the user's code raises comes back in the outcome."""
+    captured = Captured()
+    facts: list[Event] = []
+    error = exception = None
+    try:
+        with capturing(captured):
+            facts.append(_make(call, tools, captured))
+    except Exception as raised:  # noqa: BLE001 - the user's code may raise anything
+        exception, error = raised, _describe(raised, call)
+        if isinstance(raised, SchemaError):
+            facts.append(_failed_check(call, raised))
+    if not captured.is_empty:
+        facts.insert(0, _output(call, captured))
+    return Outcome(facts, error, exception)
+
+
+def path_of(slot: Slot) -> str:
+    """Return where the value of a slot belongs, without an extension."""
+    return slot[0] if slot[1] is None else f"{slot[0]}/{slot[1].translate(_UNSAFE)}"
+
+
+_UNSAFE = {ord(char): f"%{ord(char):02X}" for char in '%/\\?*"<>|\0'}
+
+
+def load(kept: Kept, annotation: Any, tools: Tools, resources: Mapping[str, Any]) -> Any:
+    """Return one recorded value.
+
+    Raises NotFoundError where no value was kept or the IO manager that kept it is not there, and
+    IntegrityError where its bytes are not the recorded ones.
+    """
+    if kept.io_manager is None and "io_manager" not in resources:
+        raise NotFoundError(f"{slot_name(kept.slot)} has no value that could be loaded; nothing was kept")
+    context = InputContext(
+        asset_key=AssetKey.from_user_string(kept.slot[0]),
+        partition_key=kept.slot[1],
+        annotation=annotation,
+        path=path_of(kept.slot),
+        store=tools.store,
+        uri=kept.uri,
+        content_hash=kept.content_hash,
+        metadata=kept.metadata,
+    )
+    return _manager(kept, tools, resources).load_input(context)
+
+
+def _manager(kept: Kept, tools: Tools, resources: Mapping[str, Any]) -> IOManager:
+    name = kept.io_manager or "resource:io_manager"
+    if not name.startswith("resource:"):
+        return tools.kinds.manager_named(name)
+    found = resources.get(name.removeprefix("resource:"))
+    if not isinstance(found, IOManager):
+        raise NotFoundError(
+            f"{slot_name(kept.slot)} was kept by the resource {name.removeprefix('resource:')!r}, "
+            "which is no IO manager of these definitions"
+        )
+    return found
+
+
+def _make(call: Call, tools: Tools, captured: Captured) -> AssetMaterialized:
+    started_at = time.time()
+    definition, run = call.definition, call.run
+    context = AssetExecutionContext(
+        run_id=run.run_id,
+        asset_key=definition.key,
+        captured=captured,
+        partition=call.slot[1],
+        partitions_def=definition.partitions_def,
+        attempt=call.attempt,
+        job_name=run.job,
+        run_tags=run.tags,
+    )
+    arguments = dict(_arguments(call, tools, context))
+    value = _unpack(definition.function(**arguments), context)
+    kind, manager_name, stored = _keep(value, call, tools, context)
+    data_version, is_user_provided = _version(call, context.data_version, stored)
+    config = run.configs.get(call.slot[0])
+    return AssetMaterialized(
+        run_id=run.run_id,
+        at=time.time(),
+        step=slot_name(call.slot),
+        asset=call.slot[0],
+        partition=call.slot[1],
+        started_at=started_at,
+        attempt=call.attempt,
+        code_version=call.code_version,
+        is_code_declared=call.is_code_declared,
+        config=config.recorded if config is not None else None,
+        config_digest=config.digest if config is not None else None,
+        default_config_digest=call.default_config_digest,
+        data_version=data_version,
+        is_user_provided=is_user_provided,
+        content_hash=stored.content_hash if stored is not None else None,
+        size=stored.size if stored is not None else None,
+        uri=stored.uri if stored is not None else None,
+        io_manager=manager_name,
+        inputs=call.inputs,
+        environment=call.environment,
+        definition={**call.facts, "value": kind},
+        metadata=_redacted(context.metadata, run.secrets),
+        metrics=context.metrics,
+    )
+
+
+def _arguments(call: Call, tools: Tools, context: AssetExecutionContext) -> Iterator[tuple[str, Any]]:
+    signature, run = call.definition.signature, call.run
+    if signature.context is not None:
+        yield signature.context, context
+    if signature.config is not None:
+        yield "config", run.configs[call.slot[0]].value
+    for name in signature.resources:
+        yield name, run.resources[name]
+    for argument in call.arguments:
+        yield argument.name, _argument(argument, call, tools)
+
+
+def _argument(argument: Argument, call: Call, tools: Tools) -> Any:
+    part = tools.kinds.part(argument.annotation)
+    parts = {kept.slot[1] or "": load(kept, part, tools, call.run.resources) for kept in argument.kept}
+    value = tools.kinds.combine(parts, argument.annotation)
+    if value is None and not argument.kept:
+        return None
+    where = f"asset {call.slot[0]!r}, argument {argument.name!r}"
+    return tools.kinds.accept(value, argument.annotation, where)
+
+
+def _unpack(result: Any, context: AssetExecutionContext) -> Any:
+    """Return the plain value after moving what came with it into the context."""
+    if inspect.isgenerator(result):
+        results = list(result)
+        if len(results) != 1:
+            raise TypeCheckError(
+                f"asset {str(context.asset_key)!r} yielded {len(results)} results where one asset has one"
+            )
+        return _unpack(results[0], context)
+    if not isinstance(result, Output | MaterializeResult):
+        return result
+    if result.metadata:
+        context.add_output_metadata(result.metadata)
+    if result.data_version is not None:
+        context.set_data_version(result.data_version)
+    return result.value
+
+
+def _keep(
+    value: Any, call: Call, tools: Tools, context: AssetExecutionContext
+) -> tuple[str, str | None, StoredValue | None]:
+    """Check and keep the value; return its kind, the name of its IO manager, and where it is."""
+    annotation = call.definition.signature.returns
+    if value is NO_VALUE or (annotation is None and value is None):
+        return "nothing", None, None
+    value = tools.kinds.accept(value, annotation, f"asset {call.slot[0]!r}")
+    kind, manager = tools.kinds.manager_for(annotation, value)
+    name = kind
+    resource = call.definition.io_manager_key or "io_manager"
+    if resource in call.run.resources:
+        manager, name = call.run.resources[resource], f"resource:{resource}"
+    output = OutputContext(
+        asset_key=call.definition.key,
+        partition_key=call.slot[1],
+        run_id=call.run.run_id,
+        step_key=slot_name(call.slot),
+        annotation=annotation,
+        path=path_of(call.slot),
+        store=tools.store,
+        definition_metadata=call.definition.spec.metadata,
+    )
+    stored = manager.handle_output(output, value)
+    if output.output_metadata:
+        context.metadata = {**plain(output.output_metadata), **context.metadata}
+    return kind, name, stored
+
+
+def _version(call: Call, given: DataVersion | None, stored: StoredValue | None) -> tuple[str, bool]:
+    if given is not None:
+        return given.value, True
+    if call.definition.data_version is CONTENT and stored is not None:
+        return stored.content_hash, False
+    return call.data_version, False
+
+
+def _describe(error: Exception, call: Call) -> dict[str, Any]:
+    """Return the error for the log; of the user's own code the traceback starts at their function."""
+    is_ours = isinstance(error, MlorchError)
+    message = str(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        message = f"{message}: no space is left to keep {slot_name(call.slot)}; its version before is intact"
+    secrets = call.run.secrets
+    return {
+        "type": type(error).__name__,
+        "message": _redact(message, secrets),
+        "traceback": "" if is_ours else _redact(_traceback(error, call.definition.function), secrets),
+        "exit_code": error.exit_code if isinstance(error, MlorchError) else 1,
+    }
+
+
+def _traceback(error: Exception, function: Callable[..., Any]) -> str:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    start = found = error.__traceback__
+    while found is not None and found.tb_frame.f_code is not code:
+        found = found.tb_next
+    return "".join(traceback.TracebackException(type(error), error, found or start).format())
+
+
+def _failed_check(call: Call, error: SchemaError) -> CheckEvaluated:
+    return CheckEvaluated(
+        run_id=call.run.run_id,
+        at=time.time(),
+        step=slot_name(call.slot),
+        asset=call.slot[0],
+        partition=call.slot[1],
+        check="schema",
+        passed=False,
+        metadata=error.report,
+    )
+
+
+def _output(call: Call, captured: Captured) -> OutputCaptured:
+    secrets = call.run.secrets
+    return OutputCaptured(
+        run_id=call.run.run_id,
+        at=time.time(),
+        step=slot_name(call.slot),
+        asset=call.slot[0],
+        partition=call.slot[1],
+        attempt=call.attempt,
+        stdout=_redact(captured.text("stdout"), secrets),
+        stderr=_redact(captured.text("stderr"), secrets),
+        log=tuple((at, level, _redact(text, secrets)) for at, level, text in captured.log),
+    )
+
+
+def _redact(text: str, secrets: frozenset[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+def _redacted(value: Any, secrets: frozenset[str]) -> Any:
+    if not secrets:
+        return value
+    if isinstance(value, str):
+        return _redact(value, secrets)
+    if isinstance(value, Mapping):
+        return {name: _redacted(one, secrets) for name, one in value.items()}
+    return [_redacted(one, secrets) for one in value] if isinstance(value, list) else value
