@@ -1,0 +1,1 @@
+"""What exists: pure, without clock, disk or database."""
