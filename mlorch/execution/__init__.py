@@ -1,0 +1,1 @@
+"""Doing it: the runner alone writes to the log; a step never does."""
