@@ -1,0 +1,1 @@
+"""Keeping values: one module for each kind of value."""
