@@ -1,0 +1,1 @@
+"""Telling others: functions of the log, idempotent and replayable."""
