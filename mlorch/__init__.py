@@ -32,15 +32,9 @@ if TYPE_CHECKING:
     from mlorch.definitions.mappings import LastPartitionMapping as LastPartitionMapping
     from mlorch.definitions.mappings import PartitionMapping as PartitionMapping
     from mlorch.definitions.mappings import TimeWindowPartitionMapping as TimeWindowPartitionMapping
-    from mlorch.definitions.partitions import DailyPartitionsDefinition as DailyPartitionsDefinition
-    from mlorch.definitions.partitions import HourlyPartitionsDefinition as HourlyPartitionsDefinition
-    from mlorch.definitions.partitions import MonthlyPartitionsDefinition as MonthlyPartitionsDefinition
     from mlorch.definitions.partitions import PartitionKeyRange as PartitionKeyRange
     from mlorch.definitions.partitions import PartitionsDefinition as PartitionsDefinition
     from mlorch.definitions.partitions import StaticPartitionsDefinition as StaticPartitionsDefinition
-    from mlorch.definitions.partitions import TimeWindow as TimeWindow
-    from mlorch.definitions.partitions import TimeWindowPartitionsDefinition as TimeWindowPartitionsDefinition
-    from mlorch.definitions.partitions import WeeklyPartitionsDefinition as WeeklyPartitionsDefinition
     from mlorch.definitions.resources import ConfigurableResource as ConfigurableResource
     from mlorch.definitions.results import DataVersion as DataVersion
     from mlorch.definitions.results import MaterializeResult as MaterializeResult
@@ -53,6 +47,12 @@ if TYPE_CHECKING:
     from mlorch.definitions.specs import AssetIn as AssetIn
     from mlorch.definitions.specs import AssetSpec as AssetSpec
     from mlorch.definitions.specs import RetryPolicy as RetryPolicy
+    from mlorch.definitions.windows import DailyPartitionsDefinition as DailyPartitionsDefinition
+    from mlorch.definitions.windows import HourlyPartitionsDefinition as HourlyPartitionsDefinition
+    from mlorch.definitions.windows import MonthlyPartitionsDefinition as MonthlyPartitionsDefinition
+    from mlorch.definitions.windows import TimeWindow as TimeWindow
+    from mlorch.definitions.windows import TimeWindowPartitionsDefinition as TimeWindowPartitionsDefinition
+    from mlorch.definitions.windows import WeeklyPartitionsDefinition as WeeklyPartitionsDefinition
     from mlorch.execution.context import AssetExecutionContext as AssetExecutionContext
     from mlorch.instance import Instance as Instance
 
@@ -73,21 +73,23 @@ _HOMES = {
         "TimeWindowPartitionMapping",
     ),
     "mlorch.definitions.partitions": (
-        "DailyPartitionsDefinition",
-        "HourlyPartitionsDefinition",
-        "MonthlyPartitionsDefinition",
         "PartitionKeyRange",
         "PartitionsDefinition",
         "StaticPartitionsDefinition",
-        "TimeWindow",
-        "TimeWindowPartitionsDefinition",
-        "WeeklyPartitionsDefinition",
     ),
     "mlorch.definitions.resources": ("ConfigurableResource",),
     "mlorch.definitions.results": ("DataVersion", "MaterializeResult", "Output"),
     "mlorch.definitions.schedules": ("ScheduleDefinition",),
     "mlorch.definitions.sensors": ("SensorDefinition",),
     "mlorch.definitions.specs": ("AUTO", "CONTENT", "AssetDep", "AssetIn", "AssetSpec", "RetryPolicy"),
+    "mlorch.definitions.windows": (
+        "DailyPartitionsDefinition",
+        "HourlyPartitionsDefinition",
+        "MonthlyPartitionsDefinition",
+        "TimeWindow",
+        "TimeWindowPartitionsDefinition",
+        "WeeklyPartitionsDefinition",
+    ),
     "mlorch.execution.context": ("AssetExecutionContext",),
     "mlorch.instance": ("Instance",),
 }

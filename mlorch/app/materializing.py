@@ -15,7 +15,7 @@ from mlorch.app.targets import Partitions, resolve_targets
 from mlorch.definitions.config import mask
 from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.keys import key_text
-from mlorch.errors import NotFoundError, RunFailedError, UserError
+from mlorch.errors import NotFoundError, RunFailedError
 from mlorch.events import AssetMaterialized, AssetObserved, Event, RunStarted, StepFailed, StepSkipped
 from mlorch.execution.executors import open_executor, workers_of
 from mlorch.execution.run import Run, settle_configs, settle_resources
@@ -23,7 +23,7 @@ from mlorch.execution.runner import RunResult, carry_out
 from mlorch.execution.step import Tools
 from mlorch.instance import Instance
 from mlorch.iomanagers.kinds import KINDS
-from mlorch.log import Slot, slot_name
+from mlorch.log import slot_name
 from mlorch.planning.history import History
 from mlorch.planning.plan import Plan, make_plan
 from mlorch.planning.selection import select
@@ -41,7 +41,7 @@ class Request:
     """What is asked for; the defaults are those of `materialize`."""
 
     selection: str | Sequence[str] | None = None
-    partitions: Partitions = Partitions()
+    partitions: Partitions = field(default_factory=Partitions)
     only_stale: bool = False
     run_config: RunConfig | Mapping[str, Any] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -163,7 +163,7 @@ def run_request(
     definitions: Definitions,
     instance: Instance,
     request: Request,
-    listener: Listener = Listener(),  # noqa: B008 - frozen
+    listener: Listener = Listener(),
 ) -> ExecutionResult:
     """Plan and carry out a request. Raises UserErrors before any step runs; failures are in the result."""
     now = datetime.now(UTC)

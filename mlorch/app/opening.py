@@ -1,0 +1,119 @@
+"""Opening a project: its settings, its definitions and its instance, each when it is needed."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from mlorch.definitions.definitions import Definitions, load_assets_from_modules
+from mlorch.errors import InvalidConfigError, InvalidDefinitionError, MlorchError
+from mlorch.instance import Instance
+from mlorch.settings import Settings, read_settings
+
+
+class App:
+    """A project that is open. What a command does not ask for is neither imported nor opened."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """What the project declares. Raises InvalidDefinitionError where its module does not import."""
+        return load_definitions(self.settings)
+
+    @cached_property
+    def instance(self) -> Instance:
+        """The log and the values. Raises StorageError where they can't be read."""
+        return Instance.of(self.settings)
+
+    def close(self) -> None:
+        if "instance" in self.__dict__:
+            self.instance.close()
+
+
+def open_app(project: Path | None = None, *, flags: Mapping[str, Any] | None = None) -> App:
+    """Open the project around the working directory, or the one given. Raises as `read_settings` does."""
+    return App(read_settings(project, flags=flags))
+
+
+def load_definitions(settings: Settings) -> Definitions:
+    """Import the project's module and return its Definitions, or its assets as Definitions.
+
+    Raises InvalidConfigError where no module is named, InvalidDefinitionError where it does not import,
+    with the place in the user's own code, or declares nothing.
+    """
+    if not settings.definitions:
+        raise InvalidConfigError(
+            f"{settings.project / 'pyproject.toml'}, [tool.mlorch] names no definitions; "
+            'write definitions = "package.module" or "file.py"'
+        )
+    for folder in (settings.project, settings.project / "src"):
+        if folder.is_dir() and str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+    module = _import(settings)
+    found = [value for value in vars(module).values() if isinstance(value, Definitions)]
+    if len({id(one) for one in found}) > 1:
+        raise InvalidDefinitionError(f"{settings.definitions!r} has several Definitions; keep one")
+    if found:
+        return found[0]
+    assets = load_assets_from_modules([module])
+    if not assets:
+        raise InvalidDefinitionError(
+            f"{settings.definitions!r} declares nothing; write defs = Definitions(assets=[…])"
+        )
+    return Definitions(assets)
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """Return {"commit": 40 hex digits, "dirty": bool} of the repository around a folder, or None."""
+    command = ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    lines = done.stdout.splitlines()
+    commit = next((line.split()[2] for line in lines if line.startswith("# branch.oid ")), "(initial)")
+    if done.returncode != 0 or commit == "(initial)":
+        return None
+    return {"commit": commit, "dirty": any(not line.startswith("#") for line in lines)}
+
+
+def _import(settings: Settings) -> ModuleType:
+    name = settings.definitions
+    try:
+        if not name.endswith(".py"):
+            return importlib.import_module(name)
+        path = settings.project / name
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        if spec is None or spec.loader is None or not path.is_file():
+            raise InvalidDefinitionError(f"there is no definitions file {path}")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[path.stem] = module
+        spec.loader.exec_module(module)
+    except MlorchError as error:
+        raise InvalidDefinitionError(f"{_place(error, settings)}{error}") from None
+    except (Exception, SystemExit) as error:
+        raise InvalidDefinitionError(
+            f"the definitions {name!r} do not import: "
+            f"{_place(error, settings)}{type(error).__name__}: {error}"
+        ) from error
+    return module
+
+
+def _place(error: BaseException, settings: Settings) -> str:
+    """Return "file:line: " of the last frame in the project, or ""."""
+    root = str(settings.project) + os.sep
+    frames = [one for one in traceback.extract_tb(error.__traceback__) if one.filename.startswith(root)]
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{os.path.relpath(error.filename, root)}:{error.lineno}: "
+    return f"{os.path.relpath(frames[-1].filename, root)}:{frames[-1].lineno}: " if frames else ""

@@ -1,0 +1,130 @@
+"""The verbs about runs: list them, find one, read what it said."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from mlorch.errors import NotFoundError, UserError
+from mlorch.events import AssetMaterialized, OutputCaptured, RunFinished, RunStarted, StepFailed, StepStarted
+from mlorch.instance import Instance
+from mlorch.log import Record
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One run as people look at it. `status` is that of its end, STARTED while it runs, or DEAD."""
+
+    started: RunStarted
+    finished: RunFinished | None
+    is_alive: bool
+    instance: Instance
+
+    @property
+    def run_id(self) -> str:
+        return self.started.run_id
+
+    @property
+    def started_at(self) -> float:
+        return self.started.at
+
+    @property
+    def job(self) -> str | None:
+        return self.started.job
+
+    @property
+    def status(self) -> str:
+        if self.finished is not None:
+            return self.finished.status
+        return "STARTED" if self.is_alive else "DEAD"
+
+    @property
+    def duration_text(self) -> str:
+        if self.finished is None:
+            return f"{time.time() - self.started.at:.1f} s so far" if self.is_alive else "-"
+        return f"{self.finished.at - self.started.at:.1f} s"
+
+    @property
+    def counts_text(self) -> str:
+        if self.finished is None:
+            return f"{self.started.steps} planned"
+        return ", ".join(f"{count} {name}" for name, count in self.finished.counts.items() if count)
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """Every fact of the run, in order."""
+        return self.instance.log.read(run_id=self.run_id)
+
+    @property
+    def outputs(self) -> list[OutputCaptured]:
+        return [one.event for one in self.records if isinstance(one.event, OutputCaptured)]
+
+    @property
+    def failures(self) -> list[StepFailed]:
+        return [one.event for one in self.records if isinstance(one.event, StepFailed)]
+
+    @property
+    def steps(self) -> list[str]:
+        """The steps that were tried, in order."""
+        return list(
+            dict.fromkeys(one.event.step for one in self.records if isinstance(one.event, StepStarted))
+        )
+
+    def about(self) -> dict[str, str]:
+        """Return what people ask of a run, as text; nothing that is empty."""
+        git = self.started.git
+        found = {
+            "job": self.started.job,
+            "partitions": ", ".join(self.started.partitions),
+            "tags": ", ".join(f"{name}={value}" for name, value in self.started.tags.items()),
+            "command": self.started.source.get("command"),
+            "git": f"{git['commit'][:12]}{' and local changes' if git['dirty'] else ''}" if git else "",
+        }
+        return {name: value for name, value in found.items() if value}
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "run_id": self.run_id,
+            "status": self.status,
+            "job": self.job,
+            "started_at": self.started.at,
+            "finished_at": self.finished.at if self.finished else None,
+            "steps": self.started.steps,
+            "counts": dict(self.finished.counts) if self.finished else None,
+            "partitions": list(self.started.partitions),
+            "tags": dict(self.started.tags),
+            "made": [one.event.step for one in self.records if isinstance(one.event, AssetMaterialized)],
+        }
+
+
+def newest_runs(instance: Instance, limit: int) -> list[RunView]:
+    """Return the newest runs, newest first."""
+    started = instance.log.read(kinds={RunStarted.kind}, newest_first=True, limit=limit)
+    after = started[-1].seq if started else 0
+    ended = {one.event.run_id: one.event for one in instance.log.read(after, kinds={RunFinished.kind})}
+    holders = instance.leases.holders(time.time()) if instance.leases is not None else set()
+    return [
+        RunView(one.event, _end(ended.get(one.event.run_id)), one.event.run_id in holders, instance)
+        for one in started
+        if isinstance(one.event, RunStarted)
+    ]
+
+
+def find_run(instance: Instance, name: str) -> RunView:
+    """Return the run whose id begins with `name`; "last" is the newest.
+
+    Raises NotFoundError where there is none, UserError where there are several.
+    """
+    known = newest_runs(instance, 1 if name == "last" else 100_000)
+    found = known if name == "last" else [one for one in known if one.run_id.startswith(name)]
+    if not found:
+        raise NotFoundError(f"there is no run {name!r}; 'mlorch runs list' lists them")
+    if len(found) > 1:
+        raise UserError(f"{len(found)} runs begin with {name!r}; give more of the id")
+    return found[0]
+
+
+def _end(event: Any) -> RunFinished | None:
+    return event if isinstance(event, RunFinished) else None

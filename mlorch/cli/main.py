@@ -1,0 +1,71 @@
+"""The command line: the commands by name, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlorch.cli.assets import assets
+from mlorch.cli.init import init
+from mlorch.cli.lineage import lineage
+from mlorch.cli.load import load, restore
+from mlorch.cli.materialize import materialize
+from mlorch.cli.mirror import mirror
+from mlorch.cli.new import new
+from mlorch.cli.runs import runs
+from mlorch.cli.status import status
+from mlorch.cli.ui import ui
+from mlorch.cli.version import version
+from mlorch.errors import MlorchError
+
+# No rich markup: drawing the help with rich would cost more than all else that `--help` does.
+app = typer.Typer(
+    name="mlorch",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 fine, 1 a run failed, 2 something to put right, 3 a bug of mlorch.",
+)
+for command in (new, init, materialize, status, lineage, load, restore, mirror, ui, version):
+    app.command()(command)
+app.add_typer(assets, name="assets")
+app.add_typer(runs, name="runs")
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    project: Annotated[
+        Path | None,
+        typer.Option("--project", "-C", help="Folder of the project; by default found from here upwards."),
+    ] = None,
+) -> None:
+    """Declare features, datasets and models as functions; materialize, version and retrain them."""
+    context.obj = project.resolve() if project is not None else None
+
+
+def run() -> None:
+    """Run the command line and exit."""
+    try:
+        app()
+    except MlorchError as error:
+        _leave(f"mlorch: {error}", error.exit_code)
+    except KeyboardInterrupt:
+        _leave("mlorch: interrupted; what was made is recorded", 1)
+    except BrokenPipeError:
+        # The reader of our output went away, e.g. `mlorch runs list | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception:  # noqa: BLE001 - the one boundary
+        _leave(f"{traceback.format_exc()}mlorch: this is a bug of mlorch; please report the lines above", 3)
+
+
+def _leave(message: str, code: int) -> None:
+    print(message, file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,128 @@
+"""What is shown while a run goes: a live bar on a terminal, plain lines when piped."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mlorch.cli.output import short, size_text
+from mlorch.events import (
+    AssetMaterialized,
+    Event,
+    OutputCaptured,
+    StepFailed,
+    StepRetried,
+    StepSkipped,
+    StepStarted,
+)
+
+if TYPE_CHECKING:
+    from mlorch.planning.plan import Plan
+
+
+class Progress(Protocol):
+    """Told what is planned, what happens and whom the run waits for."""
+
+    def planned(self, plan: Plan) -> None: ...
+
+    def happened(self, event: Event) -> None: ...
+
+    def waiting(self, message: str) -> None: ...
+
+
+@contextmanager
+def showing(*, is_quiet: bool) -> Iterator[Progress]:
+    """Show progress while the block runs: live where standard error is a terminal, nothing when quiet."""
+    if is_quiet:
+        yield Lines(write=lambda _: None)
+    elif sys.stderr.isatty():
+        with _live() as live:
+            yield live
+    else:
+        yield Lines()
+
+
+def line_of(event: Event) -> str | None:
+    """Return the line that tells an event, or None where it is not worth one."""
+    if isinstance(event, AssetMaterialized):
+        facts = [f"{event.at - event.started_at:.2f} s"]
+        if "rows" in event.metadata:
+            facts.append(f"{event.metadata['rows']:,} rows")
+        if event.size is not None:
+            facts.append(size_text(event.size))
+        facts.extend(
+            f"{name} {value:.4g}" for name, value in event.metrics.items() if not isinstance(value, list)
+        )
+        return f"made     {event.step}  @{short(event.data_version)}  {', '.join(facts)}"
+    if isinstance(event, StepSkipped):
+        return f"{'blocked' if event.is_blocked else 'fresh  '}  {event.step}  {event.reason}"
+    if isinstance(event, StepRetried):
+        return f"retry    {event.step}  in {event.delay:g} s: {event.error['type']}: {event.error['message']}"
+    if isinstance(event, StepFailed):
+        return f"failed   {event.step}  {event.error['type']}"
+    return None
+
+
+class Lines:
+    """One plain line a fact."""
+
+    def __init__(self, write: Any = None) -> None:
+        self._write = write or (lambda line: print(line, file=sys.stderr, flush=True))
+
+    def planned(self, plan: Plan) -> None:
+        if plan.steps:
+            self._write(f"{len(plan.steps)} to do, {len(plan.fresh)} fresh")
+
+    def happened(self, event: Event) -> None:
+        if isinstance(event, OutputCaptured):
+            for _, level, message in event.log:
+                self._write(f"log      {event.step}  {level}: {message}")
+        line = line_of(event)
+        if line is not None:
+            self._write(line)
+
+    def waiting(self, message: str) -> None:
+        self._write(f"waiting  {message}")
+
+
+class _Live(Lines):
+    """Lines above a bar that shows how far the run is and what is being made."""
+
+    def __init__(self, bar: Any) -> None:
+        super().__init__(lambda line: bar.console.print(line, markup=False, highlight=False, soft_wrap=True))
+        self._bar = bar
+        self._task = bar.add_task("planning", total=None)
+
+    def planned(self, plan: Plan) -> None:
+        self._bar.update(self._task, total=len(plan.steps), description="starting")
+
+    def happened(self, event: Event) -> None:
+        super().happened(event)
+        if isinstance(event, StepStarted):
+            self._bar.update(self._task, description=event.step)
+        elif isinstance(event, AssetMaterialized | StepSkipped | StepFailed):
+            self._bar.advance(self._task)
+
+
+@contextmanager
+def _live() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield _Live(bar)
+
+
+class Stopwatch:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    def __str__(self) -> str:
+        return f"{time.perf_counter() - self._start:.1f} s"

@@ -1,0 +1,110 @@
+"""mlorch runs: what ran, and what it said."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+runs = typer.Typer(help="List and show runs and their logs.", no_args_is_help=True, rich_markup_mode=None)
+
+RunId = Annotated[str, typer.Argument(help="A run, or the beginning of its id; 'last' is the newest.")]
+
+
+@runs.command("list")
+def list_runs(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+) -> None:
+    """List the newest runs."""
+    from mlorch.app.opening import open_app
+    from mlorch.app.running import newest_runs
+    from mlorch.cli.output import moment, print_json, print_table
+
+    found = newest_runs(open_app(context.obj).instance, limit)
+    if as_json:
+        print_json([one.as_json() for one in found])
+        return
+    rows = [
+        (
+            one.run_id[:8],
+            one.status,
+            moment(one.started_at),
+            one.duration_text,
+            one.job or "-",
+            one.counts_text,
+        )
+        for one in found
+    ]
+    print_table(("run", "status", "started (UTC)", "took", "job", "steps"), rows)
+
+
+@runs.command()
+def show(
+    context: typer.Context,
+    run: RunId = "last",
+    as_json: Annotated[bool, typer.Option("--json", help="Print every fact of the run as JSON.")] = False,
+) -> None:
+    """Show what a run did, step by step."""
+    from mlorch.app.opening import open_app
+    from mlorch.app.running import find_run
+    from mlorch.cli.output import moment, print_json
+    from mlorch.cli.progress import line_of
+    from mlorch.events import to_fields
+
+    found = find_run(open_app(context.obj).instance, run)
+    if as_json:
+        facts = [{"seq": one.seq, "kind": one.event.kind, **to_fields(one.event)} for one in found.records]
+        print_json({**found.as_json(), "facts": facts})
+        return
+    print(f"run {found.run_id}  {found.status}  {moment(found.started_at)}  {found.duration_text}")
+    for name, value in found.about().items():
+        print(f"{name + ':':<12}{value}")
+    for record in found.records:
+        line = line_of(record.event)
+        if line is not None:
+            print(line)
+    for failure in found.failures:
+        print(f"\n{failure.step}: {failure.error['type']}: {failure.error['message']}")
+
+
+@runs.command()
+def logs(
+    context: typer.Context,
+    run: RunId = "last",
+    step: Annotated[str | None, typer.Option(help="One step: ASSET or ASSET[PARTITION].")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+) -> None:
+    """Show what the steps of a run wrote: context.log, standard output and standard error."""
+    from mlorch.app.opening import open_app
+    from mlorch.app.running import find_run
+    from mlorch.cli.output import print_json
+    from mlorch.errors import NotFoundError
+    from mlorch.events import to_fields
+
+    found = find_run(open_app(context.obj).instance, run)
+    outputs = [one for one in found.outputs if step is None or one.step == step]
+    if step is not None and step not in found.steps:
+        raise NotFoundError(f"run {found.run_id[:8]} has no step {step!r} (it has: {', '.join(found.steps)})")
+    if as_json:
+        print_json([to_fields(one) for one in outputs])
+        return
+    for one in outputs:
+        _print_output(one)
+    for failure in found.failures:
+        if step in (None, failure.step):
+            print(f"== {failure.step}, attempt {failure.attempt}: failed")
+            print(failure.error["traceback"] or failure.error["message"])
+
+
+def _print_output(one: Any) -> None:
+    from mlorch.cli.output import moment
+
+    print(f"== {one.step}, attempt {one.attempt}")
+    for at, level, message in one.log:
+        print(f"{moment(at)} {level:<8}{message}")
+    for name in ("stdout", "stderr"):
+        text = getattr(one, name)
+        if text:
+            print(f"-- {name}\n{text.rstrip()}")

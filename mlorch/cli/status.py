@@ -1,0 +1,124 @@
+"""mlorch status: what is fresh, stale or missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlorch.cli.completion import asset_names
+
+if TYPE_CHECKING:
+    from mlorch.app.opening import App
+    from mlorch.app.status import AssetStatus, SlotExplanation
+
+
+def status(
+    context: typer.Context,
+    selection: Annotated[
+        list[str] | None, typer.Argument(help="Which assets; all by default.", autocompletion=asset_names)
+    ] = None,
+    why: Annotated[
+        str | None, typer.Option(help="One asset, with every cause.", autocompletion=asset_names)
+    ] = None,
+    partition: Annotated[str | None, typer.Option(help="With --why: one partition.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show each asset's status with its causes: FRESH, STALE or MISSING."""
+    from mlorch.app.opening import open_app
+
+    opened = open_app(context.obj)
+    if why is not None:
+        _print_why(opened, why, partition, as_json)
+    else:
+        _print_status(opened, selection, as_json)
+
+
+def _print_status(opened: App, selection: list[str] | None, as_json: bool) -> None:
+    from mlorch.app.status import asset_statuses
+    from mlorch.cli.output import print_json, print_table
+
+    is_auto = opened.settings.code_version == "auto"
+    found = asset_statuses(opened.definitions, opened.instance, selection, auto=is_auto)
+    if as_json:
+        print_json([_as_json(one) for one in found])
+        return
+    rows = [
+        (one.key, "external" if one.is_external else one.status, _counts(one), _causes(one)) for one in found
+    ]
+    print_table(("asset", "status", "partitions", "why"), rows)
+
+
+def _counts(one: AssetStatus) -> str:
+    if not one.is_partitioned:
+        return ", ".join(name.lower() for name in ("FAILED", "IN_PROGRESS") if one.counts[name])
+    return ", ".join(f"{count} {name.lower()}" for name, count in one.counts.items() if count)
+
+
+def _causes(one: AssetStatus) -> str:
+    from mlorch.log import slot_name
+
+    told: dict[str, int] = {}
+    for _, cause in one.causes:
+        about = f" ({cause.upstream[0]})" if cause.category == "DATA" and cause.upstream else ""
+        told[f"{cause.reason}{about}"] = told.get(f"{cause.reason}{about}", 0) + 1
+    texts = [f"{reason} × {count}" if count > 1 else reason for reason, count in told.items()]
+    if one.upstream_stale:
+        more = f" and {len(one.upstream_stale) - 1} more" if len(one.upstream_stale) > 1 else ""
+        texts.append(f"upstream stale: {slot_name(one.upstream_stale[0])}{more}")
+    return "; ".join(texts)
+
+
+def _as_json(one: AssetStatus) -> dict[str, object]:
+    return {
+        "asset": one.key,
+        "status": one.status,
+        "external": one.is_external,
+        "counts": one.counts,
+        "causes": [
+            {"partition": slot[1], "category": c.category, "reason": c.reason, "upstream": c.upstream}
+            for slot, c in one.causes
+        ],
+        "upstream_stale": one.upstream_stale,
+    }
+
+
+def _print_why(opened: App, asset: str, partition: str | None, as_json: bool) -> None:
+    from mlorch.app.status import explain
+    from mlorch.cli.output import print_json
+
+    is_auto = opened.settings.code_version == "auto"
+    found = explain(opened.definitions, opened.instance, asset, partition, auto=is_auto)
+    if as_json:
+        print_json([_why_json(one) for one in found])
+        return
+    for one in found:
+        _print_explanation(one)
+
+
+def _why_json(one: SlotExplanation) -> dict[str, object]:
+    return {
+        "asset": one.slot[0],
+        "partition": one.slot[1],
+        "status": one.status,
+        "causes": [{"category": c.category, "reason": c.reason, "upstream": c.upstream} for c in one.causes],
+        "root_causes": [
+            {"slot": r.slot, "category": r.category, "reason": r.reason, "at": r.at} for r in one.root_causes
+        ],
+        "upstream_stale": one.upstream_stale,
+    }
+
+
+def _print_explanation(one: SlotExplanation) -> None:
+    from mlorch.cli.output import moment
+    from mlorch.log import slot_name
+
+    print(f"{slot_name(one.slot)}  {one.status}")
+    for cause in one.causes:
+        about = f": {slot_name(cause.upstream)}" if cause.category == "DATA" and cause.upstream else ""
+        print(f"   {cause.category:<13}{cause.reason}{about}")
+    for root in one.root_causes:
+        when = f" ({moment(root.at)} UTC)" if root.at is not None else ""
+        print(f"   root cause   {slot_name(root.slot)} {root.reason}{when}")
+    for slot in one.upstream_stale:
+        print(f"   upstream     {slot_name(slot)} is stale or missing")
