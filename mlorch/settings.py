@@ -1,4 +1,4 @@
-"""The settings of a project: [tool.mlorch] in pyproject.toml, then MLORCH_* in the environment, then flags."""
+"""The settings of a project: [tool.mlorch] in pyproject.toml, then MLORCH_* variables, then flags."""
 
 from __future__ import annotations
 
@@ -103,11 +103,11 @@ def _settings(values: dict[str, Any], folder: Path, where: str) -> Settings:
         _check(given, section, f"{where[:-1]}.{name}]")
         sections[name] = section(**given)
     _check(values, Settings, where)
-    return Settings(project=folder, **values, **sections)  # type: ignore[arg-type]
+    return Settings(project=folder, **values, **sections)
 
 
-def _check(values: Any, section: type, where: str) -> None:
-    if not isinstance(values, Mapping):
+def _check(values: Any, section: type[Any], where: str) -> None:
+    if not isinstance(values, dict):
         raise InvalidConfigError(f"{where} should be a table of settings, not {values!r}")
     types = {one.name: str(one.type) for one in fields(section) if one.name not in ("project", *SECTIONS)}
     for name, value in values.items():
@@ -121,7 +121,7 @@ def _check(values: Any, section: type, where: str) -> None:
             raise InvalidConfigError(f"{where}: {name!r} should be a {wanted.__name__}, not {value!r}")
         if name == "code_version" and value != "auto":
             raise InvalidConfigError(f"{where}: code_version can be 'auto', not {value!r}")
-        if name == "workers" and value < 1:
+        if name == "workers" and int(value) < 1:
             raise InvalidConfigError(f"{where}: workers should be at least 1, not {value}")
 
 

@@ -87,7 +87,7 @@ def load_value(
     slot = (made.asset, made.partition)
     if made.uri is None and made.io_manager is None:
         raise NotFoundError(f"{slot_name(slot)} keeps no value: its function returns None")
-    resources = {}
+    resources: dict[str, Any] = {}
     if definitions is not None and made.asset in definitions.graph.nodes:
         resources, _ = settle_resources([definitions.graph.nodes[made.asset]], definitions.resources)
     kept = Kept(slot, made.uri, made.content_hash, made.io_manager, made.metadata)

@@ -113,10 +113,11 @@ class ExecutionResult:
         mine = [one for one in self.materializations if one.asset == name]
         if partition_key is None and mine:
             return load_value(mine[-1], self._instance, self._definitions)
-        found = self._instance.log.latest(AssetMaterialized.kind, [name]).get((name, partition_key))
-        if found is None:
+        latest = History(self._instance.log.latest(AssetMaterialized.kind, [name]))
+        made = latest.made((name, partition_key))
+        if made is None:
             raise NotFoundError(f"{slot_name((name, partition_key))} was never materialized")
-        return load_value(found.event, self._instance, self._definitions)
+        return load_value(made, self._instance, self._definitions)
 
     def raise_failure(self) -> None:
         """Raise what the first failed step raised, or RunFailedError where that was in another process."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -63,11 +63,14 @@ class Definitions:
         )
 
     def _jobs_meant(self) -> list[AssetJob]:
-        timed = (*self.schedules.values(), *self.sensors.values())
-        return [one.job for one in timed if isinstance(one.job, AssetJob)]
+        return [one.job for one in self._timed() if isinstance(one.job, AssetJob)]
+
+    def _timed(self) -> Iterator[ScheduleDefinition | SensorDefinition]:
+        yield from self.schedules.values()
+        yield from self.sensors.values()
 
     def _check_jobs(self) -> None:
-        for one in (*self.schedules.values(), *self.sensors.values()):
+        for one in self._timed():
             if one.job_name is not None and one.job_name not in self.jobs:
                 raise InvalidDefinitionError(
                     f"{one.name!r} runs the job {one.job_name!r}, which is not declared"

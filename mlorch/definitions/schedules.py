@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mlorch.definitions.cron import cron_fields, find_zone
 from mlorch.definitions.jobs import AssetJob
 from mlorch.errors import InvalidDefinitionError
 
@@ -31,50 +32,13 @@ class ScheduleDefinition:
     def __post_init__(self) -> None:
         if not self.name:
             object.__setattr__(self, "name", f"{self.job_name}_schedule")
-        _check_cron(self.cron_schedule, f"schedule {self.name!r}")
-        _check_zone(self.execution_timezone, f"schedule {self.name!r}")
+        try:
+            cron_fields(self.cron_schedule)
+            find_zone(self.execution_timezone)
+        except InvalidDefinitionError as error:
+            raise InvalidDefinitionError(f"schedule {self.name!r}: {error}") from None
 
     @property
     def job_name(self) -> str:
         return self.job if isinstance(self.job, str) else self.job.name
 
-
-_ALIASES = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-}
-
-
-def cron_fields(expression: str) -> str:
-    """Return the five fields that a cron expression or an alias such as @daily stands for."""
-    return _ALIASES.get(expression, expression)
-
-
-def _check_cron(expression: str, where: str) -> None:
-    from datetime import UTC, datetime
-
-    from cronsim import CronSim, CronSimError
-
-    try:
-        CronSim(cron_fields(expression), datetime(2000, 1, 1, tzinfo=UTC))
-    except CronSimError as error:
-        raise InvalidDefinitionError(
-            f"{where}: {expression!r} is no cron expression ({error}); "
-            "write five fields such as '0 6 * * 1' or an alias such as '@daily'"
-        ) from None
-
-
-def _check_zone(name: str, where: str) -> None:
-    from zoneinfo import ZoneInfo
-
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise InvalidDefinitionError(
-            f"{where}: {name!r} is no time zone; write one such as 'Europe/Berlin' or 'UTC'"
-        ) from None

@@ -14,7 +14,8 @@ from mlorch.errors import UserError
 from mlorch.execution.capture import Captured, LogHandler
 
 if TYPE_CHECKING:
-    from mlorch.definitions.partitions import PartitionsDefinition, TimeWindow
+    from mlorch.definitions.partitions import PartitionsDefinition
+    from mlorch.definitions.windows import TimeWindow
 
 
 class AssetExecutionContext:
