@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from mlorch.iomanagers.files import MemoryStore, open_store
+from mlorch.iomanagers.memory import MemoryStore
 from mlorch.log import EventLog, MemoryLog
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
-"""The log of facts: its protocol, one that lives in memory, and how to follow it."""
+"""The log of facts: its protocol, one that lives in memory, how to follow it, and its latest facts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from threading import RLock
+from threading import Lock
 from typing import NamedTuple, Protocol
 
 from mlorch.events import AssetMaterialized, AssetObserved, Event, Input, StepFailed
@@ -66,7 +66,7 @@ class MemoryLog:
         self._records: list[Record] = []
         self._latest: dict[str, dict[Slot, Record]] = {kind: {} for kind in LATEST_KINDS}
         self._positions: dict[str, int] = {}
-        self._lock = RLock()
+        self._lock = Lock()
 
     def append(self, events: Sequence[Event]) -> list[int]:
         with self._lock:
@@ -111,6 +111,51 @@ class MemoryLog:
 
     def advance(self, follower: str, seq: int) -> None:
         self._positions[follower] = max(seq, self.position(follower))
+
+
+INITIAL = "INITIAL"
+"""The data version of an asset that was never materialized nor observed."""
+
+
+class History:
+    """The latest materialization and observation of each slot; a run adds what it makes."""
+
+    def __init__(self, made: Mapping[Slot, Record], observed: Mapping[Slot, Record] | None = None) -> None:
+        self._made = dict(made)
+        self._observed = dict(observed or {})
+
+    def made(self, slot: Slot) -> AssetMaterialized | None:
+        """Return the latest materialization of a slot."""
+        record = self._made.get(slot)
+        return record.event if record is not None else None  # type: ignore[return-value]
+
+    def add(self, record: Record) -> None:
+        """Take over what a run made. A number of 0 means that the fact waits to be appended."""
+        event = record.event
+        if isinstance(event, AssetMaterialized):
+            self._made[event.asset, event.partition] = record
+
+    def current(self, slot: Slot) -> Input:
+        """Return the slot's version as a consumer reads it now; INITIAL where nothing is recorded."""
+        record = self._made.get(slot)
+        if self._observed:
+            seen = self._observed.get(slot)
+            if seen is not None and (record is None or 0 < record.seq < seen.seq):
+                record = seen
+        if record is None:
+            return Input(slot[0], slot[1], INITIAL, None)
+        version: str = record.event.data_version  # type: ignore[union-attr]
+        return Input(slot[0], slot[1], version, record.seq or None)
+
+    def is_declared(self, slot: Slot) -> bool:
+        """Say whether the slot's version means something by itself: code declared, given, or observed."""
+        event = self.made(slot)
+        return event is None or event.is_code_declared or event.is_user_provided
+
+    def observed(self, slot: Slot) -> AssetObserved | None:
+        """Return the latest observation of a slot."""
+        record = self._observed.get(slot)
+        return record.event if record is not None else None  # type: ignore[return-value]
 
 
 def follow(

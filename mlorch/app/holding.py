@@ -23,7 +23,7 @@ TTL = 60.0
 
 @contextmanager
 def holding(
-    leases: Leases | None,
+    leases: Leases,
     slots: Sequence[Slot],
     run_id: str,
     patience: float | None,
@@ -34,9 +34,6 @@ def holding(
     `waiting` is told once whom it waits for. Raises BusyError, saying who holds what, after `patience`
     seconds; None waits as long as it takes.
     """
-    if leases is None or not slots:
-        yield
-        return
     holder = _holder(run_id)
     names = [slot_name(slot) for slot in slots]
     _acquire(leases, names, holder, patience, waiting)

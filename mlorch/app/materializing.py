@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,14 +17,13 @@ from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.keys import key_text
 from mlorch.errors import NotFoundError, RunFailedError
 from mlorch.events import AssetMaterialized, AssetObserved, Event, RunStarted, StepFailed, StepSkipped
-from mlorch.execution.executors import open_executor, workers_of
+from mlorch.execution.executors import open_executor
 from mlorch.execution.run import Run, settle_configs, settle_resources
 from mlorch.execution.runner import RunResult, carry_out
 from mlorch.execution.step import Tools
 from mlorch.instance import Instance
 from mlorch.iomanagers.kinds import KINDS
-from mlorch.log import slot_name
-from mlorch.planning.history import History
+from mlorch.log import History, Slot, slot_name
 from mlorch.planning.plan import Plan, make_plan
 from mlorch.planning.selection import select
 from mlorch.planning.staleness import Assessment
@@ -173,7 +172,6 @@ def run_request(
     targets = resolve_targets(graph, keys, request.partitions, now, every=request.only_stale)
     configs = settle_configs(graph, keys, request.run_config)
     resources, secrets = settle_resources((graph.nodes[key] for key in keys), definitions.resources)
-    declared = Declarations(graph, auto=request.auto)
     run = Run(
         run_id=new_run_id(),
         job=request.job,
@@ -182,25 +180,11 @@ def run_request(
         resources=resources,
         secrets=secrets,
     )
+    asked = _Asked(request, listener, run, keys, targets, now)
+    if instance.leases is None or not targets:
+        return _carry_out(definitions, instance, asked)
     with holding(instance.leases, targets, run.run_id, request.patience, listener.waiting):
-        assessment = Assessment(graph, read_history(instance, definitions, keys), declared, now)
-        plan = make_plan(assessment, targets, only_stale=request.only_stale)
-        listener.planned(plan)
-        if not plan.steps:
-            return ExecutionResult(RunResult("", "SUCCESS"), plan, definitions, instance)
-        with open_executor(request.executor, request.workers) as executor:
-            result = carry_out(
-                plan,
-                run,
-                _started(run, plan, request, keys),
-                assessment=assessment,
-                tools=Tools(instance.store, KINDS),
-                log=instance.log,
-                executor=executor,
-                workers=workers_of(request.executor, request.workers),
-                listen=listener.happened,
-            )
-    return ExecutionResult(result, plan, definitions, instance)
+        return _carry_out(definitions, instance, asked)
 
 
 def plan_request(definitions: Definitions, instance: Instance, request: Request) -> Plan:
@@ -227,8 +211,43 @@ def read_history(instance: Instance, definitions: Definitions, keys: Sequence[st
 
 
 def new_run_id() -> str:
-    """Return a name that no other run has."""
-    return str(uuid.uuid4())
+    """Return a name that no other run has: 32 hex digits."""
+    return os.urandom(16).hex()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request after its names were resolved."""
+
+    request: Request
+    listener: Listener
+    run: Run
+    keys: Sequence[str]
+    targets: Sequence[Slot]
+    now: datetime
+
+
+def _carry_out(definitions: Definitions, instance: Instance, asked: _Asked) -> ExecutionResult:
+    """Read the history, which stands still while the targets are held, and make what is to be made."""
+    request, graph = asked.request, definitions.graph
+    history = read_history(instance, definitions, asked.keys)
+    assessment = Assessment(graph, history, Declarations(graph, auto=request.auto), asked.now)
+    plan = make_plan(assessment, asked.targets, only_stale=request.only_stale)
+    asked.listener.planned(plan)
+    if not plan.steps:
+        return ExecutionResult(RunResult("", "SUCCESS"), plan, definitions, instance)
+    with open_executor(request.executor, request.workers) as executor:
+        result = carry_out(
+            plan,
+            asked.run,
+            _started(asked.run, plan, request, asked.keys),
+            assessment=assessment,
+            tools=Tools(instance.store, KINDS),
+            log=instance.log,
+            executor=executor,
+            listen=asked.listener.happened,
+        )
+    return ExecutionResult(result, plan, definitions, instance)
 
 
 def _started(run: Run, plan: Plan, request: Request, keys: Sequence[str]) -> RunStarted:
@@ -243,7 +262,7 @@ def _started(run: Run, plan: Plan, request: Request, keys: Sequence[str]) -> Run
         selection=tuple(keys),
         steps=len(plan.steps),
         tags=run.tags,
-        config=mask(dict(given or {})),
+        config=mask(given) if given else {},
         project=request.project,
         source=request.source,
         git=request.git,

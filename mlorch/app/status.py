@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from mlorch.definitions.definitions import Definitions
 from mlorch.events import AssetMaterialized, AssetObserved, RunFinished, RunStarted, StepFailed, StepStarted
 from mlorch.instance import Instance
-from mlorch.log import EventLog, Slot
-from mlorch.planning.history import History
+from mlorch.log import EventLog, History, Slot
 from mlorch.planning.selection import select
 from mlorch.planning.staleness import Assessment, Cause, RootCause, root_causes
 from mlorch.planning.versions import Declarations

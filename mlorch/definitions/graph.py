@@ -115,7 +115,7 @@ def _node(
     spec: AssetSpec, definition: AssetsDefinition | None, dependencies: tuple[Dependency, ...]
 ) -> AssetNode:
     upstream = tuple(dict.fromkeys(dependency.key for dependency in dependencies))
-    return AssetNode(str(spec.key), spec, definition, dependencies, upstream)
+    return AssetNode(spec.name, spec, definition, dependencies, upstream)
 
 
 def _refuse_argument(node: AssetNode, dependency: Dependency, nodes: Mapping[str, AssetNode]) -> None:

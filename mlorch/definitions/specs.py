@@ -93,6 +93,8 @@ class AssetSpec:
     tags: Mapping[str, str] = field(default_factory=dict)
     kinds: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
+    name: str = field(default="", init=False)
+    """The key as text: "prefix/name"."""
 
     def __init__(
         self,
@@ -108,8 +110,10 @@ class AssetSpec:
         kinds: Iterable[str] | None = None,
         owners: Iterable[str] | None = None,
     ) -> None:
+        name = key_text(key)
         given = {
-            "key": key if isinstance(key, AssetKey) else AssetKey.from_user_string(key_text(key)),
+            "name": name,
+            "key": key if isinstance(key, AssetKey) else AssetKey.from_user_string(name),
             "deps": tuple(one if isinstance(one, AssetDep) else AssetDep(one) for one in deps or ()),
             "description": description,
             "metadata": dict(metadata or {}),
@@ -120,8 +124,8 @@ class AssetSpec:
             "kinds": tuple(sorted(kinds or ())),
             "owners": tuple(owners or ()),
         }
-        for name, value in given.items():
-            object.__setattr__(self, name, value)
+        for attribute, value in given.items():
+            object.__setattr__(self, attribute, value)
 
     def placed(self, renamed: Mapping[str, AssetKey], group_name: str | None) -> AssetSpec:
         """Return a copy under the new names of itself and of its dependencies, in a group if one is given."""

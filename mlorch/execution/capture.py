@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
 from typing import TextIO
@@ -112,13 +110,18 @@ class _Streams:
 _streams = _Streams()
 
 
-@contextmanager
-def capturing(captured: Captured) -> Iterator[None]:
-    """Keep in `captured` what this thread of work writes."""
-    _streams.take()
-    token = _current.set(captured)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+class capturing:
+    """Keep in `captured` what this thread of work writes while the block runs."""
+
+    __slots__ = ("_captured", "_token")
+
+    def __init__(self, captured: Captured) -> None:
+        self._captured = captured
+
+    def __enter__(self) -> None:
+        _streams.take()
+        self._token = _current.set(self._captured)
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)
         _streams.give_back()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.config import Config, Fields, RunConfig, make_config
 from mlorch.definitions.graph import AssetGraph, AssetNode
 from mlorch.errors import InvalidConfigError, nearest
@@ -78,19 +79,19 @@ def settle_resources(
     return resolved, secrets
 
 
-def facts_of(node: AssetNode) -> dict[str, Any]:
+def facts_of(definition: AssetsDefinition) -> dict[str, Any]:
     """Return what is recorded about a definition with each of its materializations."""
-    function = node.definition.function if node.definition is not None else None
+    spec, function = definition.spec, definition.function
     return {
-        "group": node.group,
-        "kinds": list(node.kinds),
-        "tags": dict(node.tags),
-        "owners": list(node.owners),
-        "description": node.spec.description,
-        "deps": list(node.upstream),
-        "partitions": str(node.partitions_def) if node.partitions_def is not None else None,
-        "source": f"{function.__module__}:{function.__qualname__}" if function is not None else None,
-        "metadata": plain(node.spec.metadata) if node.spec.metadata else {},
+        "group": spec.group_name,
+        "kinds": list(spec.kinds),
+        "tags": dict(spec.tags),
+        "owners": list(spec.owners),
+        "description": spec.description,
+        "deps": list(dict.fromkeys(dependency.key for dependency in definition.dependencies)),
+        "partitions": str(spec.partitions_def) if spec.partitions_def is not None else None,
+        "source": f"{function.__module__}:{function.__qualname__}",
+        "metadata": plain(spec.metadata) if spec.metadata else {},
     }
 
 

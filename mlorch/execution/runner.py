@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -22,12 +21,12 @@ from mlorch.events import (
     StepSkipped,
     StepStarted,
 )
-from mlorch.execution.run import Run, facts_of
+from mlorch.execution.executors import Performing, StepExecutor
+from mlorch.execution.run import Run
 from mlorch.execution.step import Argument, Call, Kept, Outcome, Tools, perform
 from mlorch.log import EventLog, Record, Slot
 from mlorch.planning.plan import Plan, PlannedStep
 from mlorch.planning.staleness import Assessment
-from mlorch.planning.versions import data_version
 
 FLUSH_SECONDS = 0.25
 """Facts wait at most about this long for their transaction while steps are short."""
@@ -85,7 +84,6 @@ class Runner:
         self._tools = tools
         self._writer = writer
         self._history = assessment.history
-        self._facts: dict[str, Mapping[str, Any]] = {}
         self._waiting = [len(step.waits_for) for step in plan.steps]
         self._below: list[list[int]] = [[] for _ in plan.steps]
         for index, step in enumerate(plan.steps):
@@ -93,17 +91,17 @@ class Runner:
                 self._below[above].append(index)
         self._ready = [index for index, count in enumerate(self._waiting) if not count]
         self._retries: list[tuple[float, int, int]] = []
-        self._running: dict[Future[Outcome], tuple[int, int]] = {}
-        self._done: SimpleQueue[Future[Outcome]] = SimpleQueue()
+        self._running: dict[Performing, tuple[int, int]] = {}
+        self._done: SimpleQueue[Performing] = SimpleQueue()
         self._blocked: set[int] = set()
         self.result = RunResult(run.run_id, "SUCCESS")
         writer.on_flush = self._learn_numbers
 
-    def work(self, executor: Executor, workers: int) -> None:
+    def work(self, executor: StepExecutor) -> None:
         """Submit and collect until every step is made, skipped or failed."""
         while self._ready or self._running or self._retries:
             self._revive(executor)
-            while self._ready and len(self._running) < workers:
+            while self._ready and len(self._running) < executor.workers:
                 index = heapq.heappop(self._ready)
                 if not self._is_skipped(index):
                     self._submit(executor, index, 1)
@@ -133,7 +131,7 @@ class Runner:
         self._release(index, failed=skipped.is_blocked)
         return True
 
-    def _submit(self, executor: Executor, index: int, attempt: int) -> None:
+    def _submit(self, executor: StepExecutor, index: int, attempt: int) -> None:
         step = self._plan.steps[index]
         self._writer.add(
             StepStarted(
@@ -151,15 +149,12 @@ class Runner:
         future.add_done_callback(self._done.put)
 
     def _call(self, step: PlannedStep, attempt: int) -> Call:
-        key, partition = step.slot
+        key = step.slot[0]
         definition = self._definition(key)
         declared = self._assessment.declared[key]
-        code = declared.code_version or self._run.run_id
-        config = self._run.configs.get(key)
         inputs = tuple(self._history.current(one) for read in step.reads for one in read.slots)
         if len(step.reads) > 1:
             inputs = tuple(dict.fromkeys(inputs))
-        digest = config.digest if config is not None else None
         return Call(
             run=self._run,
             definition=definition,
@@ -175,12 +170,9 @@ class Runner:
                 if read.dependency.argument is not None
             ),
             inputs=inputs,
-            code_version=code,
+            code_version=declared.code_version or self._run.run_id,
             is_code_declared=declared.code_version is not None,
             default_config_digest=declared.default_config_digest,
-            data_version=data_version(key, partition, code, digest, inputs),
-            environment=declared.environment,
-            facts=self._facts_of(key),
         )
 
     def _definition(self, key: str) -> AssetsDefinition:
@@ -193,11 +185,6 @@ class Runner:
         if made is None:
             return Kept(slot)
         return Kept(slot, made.uri, made.content_hash, made.io_manager, made.metadata)
-
-    def _facts_of(self, key: str) -> Mapping[str, Any]:
-        if key not in self._facts:
-            self._facts[key] = facts_of(self._assessment.graph.nodes[key])
-        return self._facts[key]
 
     def _collect(self) -> None:
         wait = max(0.0, self._retries[0][0] - time.monotonic()) if self._retries else None
@@ -243,7 +230,7 @@ class Runner:
             self.result.exceptions.append(outcome.exception)
         self._release(index, failed=True)
 
-    def _revive(self, executor: Executor) -> None:
+    def _revive(self, executor: StepExecutor) -> None:
         while self._retries and self._retries[0][0] <= time.monotonic():
             _, index, attempt = heapq.heappop(self._retries)
             self._submit(executor, index, attempt)
@@ -270,8 +257,7 @@ def carry_out(
     assessment: Assessment,
     tools: Tools,
     log: EventLog,
-    executor: Executor,
-    workers: int = 1,
+    executor: StepExecutor,
     listen: Callable[[Event], None] | None = None,
 ) -> RunResult:
     """Perform the plan and record it; `listen` is told each fact as it happens.
@@ -283,7 +269,7 @@ def carry_out(
     writer.add(started)
     result = runner.result
     try:
-        runner.work(executor, workers)
+        runner.work(executor)
     except BaseException:
         result.status = "CANCELED"
         raise
@@ -299,9 +285,10 @@ def carry_out(
     return result
 
 
-def _outcome(future: Future[Outcome]) -> Outcome:
+def _outcome(future: Performing) -> Outcome:
     try:
-        return future.result()
+        outcome: Outcome = future.result()
+        return outcome
     except BrokenProcessPool as error:
         message = f"the worker process died ({error}); it was killed, or ran out of memory"
     except Exception as error:  # noqa: BLE001 - what does not pickle ends the step, not the run

@@ -19,8 +19,10 @@ from mlorch.errors import MlorchError, NotFoundError, SchemaError, TypeCheckErro
 from mlorch.events import AssetMaterialized, CheckEvaluated, Event, Input, OutputCaptured
 from mlorch.execution.capture import Captured, capturing
 from mlorch.execution.context import AssetExecutionContext, plain
-from mlorch.execution.run import Run
+from mlorch.execution.run import Run, facts_of
 from mlorch.log import Slot, slot_name
+from mlorch.planning.fingerprint import environment
+from mlorch.planning.versions import data_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,6 @@ class Call:
     code_version: str
     is_code_declared: bool
     default_config_digest: str | None
-    data_version: str
-    environment: Mapping[str, str]
-    facts: Mapping[str, Any]
-    """About the definition, as recorded with each materialization."""
 
 
 @dataclass(slots=True)
@@ -147,10 +145,10 @@ def _make(call: Call, tools: Tools, captured: Captured) -> AssetMaterialized:
     definition, run = call.definition, call.run
     context = AssetExecutionContext(
         run_id=run.run_id,
-        asset_key=definition.key,
+        asset_key=definition.spec.key,
         captured=captured,
         partition=call.slot[1],
-        partitions_def=definition.partitions_def,
+        partitions_def=definition.spec.partitions_def,
         attempt=call.attempt,
         job_name=run.job,
         run_tags=run.tags,
@@ -158,8 +156,9 @@ def _make(call: Call, tools: Tools, captured: Captured) -> AssetMaterialized:
     arguments = dict(_arguments(call, tools, context))
     value = _unpack(definition.function(**arguments), context)
     kind, manager_name, stored = _keep(value, call, tools, context)
-    data_version, is_user_provided = _version(call, context.data_version, stored)
     config = run.configs.get(call.slot[0])
+    digest = config.digest if config is not None else None
+    version, is_user_provided = _version(call, digest, context.data_version, stored)
     return AssetMaterialized(
         run_id=run.run_id,
         at=time.time(),
@@ -171,17 +170,17 @@ def _make(call: Call, tools: Tools, captured: Captured) -> AssetMaterialized:
         code_version=call.code_version,
         is_code_declared=call.is_code_declared,
         config=config.recorded if config is not None else None,
-        config_digest=config.digest if config is not None else None,
+        config_digest=digest,
         default_config_digest=call.default_config_digest,
-        data_version=data_version,
+        data_version=version,
         is_user_provided=is_user_provided,
         content_hash=stored.content_hash if stored is not None else None,
         size=stored.size if stored is not None else None,
         uri=stored.uri if stored is not None else None,
         io_manager=manager_name,
         inputs=call.inputs,
-        environment=call.environment,
-        definition={**call.facts, "value": kind},
+        environment=environment(definition.function),
+        definition={**facts_of(definition), "value": kind},
         metadata=_redacted(context.metadata, run.secrets),
         metrics=context.metrics,
     )
@@ -256,12 +255,14 @@ def _keep(
     return kind, name, stored
 
 
-def _version(call: Call, given: DataVersion | None, stored: StoredValue | None) -> tuple[str, bool]:
+def _version(
+    call: Call, config_digest: str | None, given: DataVersion | None, stored: StoredValue | None
+) -> tuple[str, bool]:
     if given is not None:
         return given.value, True
     if call.definition.data_version is CONTENT and stored is not None:
         return stored.content_hash, False
-    return call.data_version, False
+    return data_version(*call.slot, call.code_version, config_digest, call.inputs), False
 
 
 def _describe(error: Exception, call: Call) -> dict[str, Any]:

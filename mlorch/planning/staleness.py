@@ -11,8 +11,7 @@ from mlorch.definitions.assets import Dependency
 from mlorch.definitions.graph import AssetGraph, AssetNode
 from mlorch.definitions.mappings import UpstreamPartitions
 from mlorch.events import AssetMaterialized
-from mlorch.log import Slot, slot_name
-from mlorch.planning.history import INITIAL, History
+from mlorch.log import INITIAL, History, Slot, slot_name
 from mlorch.planning.versions import Declarations
 
 Status = Literal["MISSING", "STALE", "FRESH"]

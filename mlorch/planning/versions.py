@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -12,7 +12,7 @@ from mlorch.definitions.config import Config
 from mlorch.definitions.graph import AssetGraph, AssetNode
 from mlorch.definitions.specs import AUTO
 from mlorch.events import Input
-from mlorch.planning.fingerprint import environment, fingerprint
+from mlorch.planning.fingerprint import fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,6 @@ class Declared:
     default_config: Mapping[str, Any] | None
     """None where there is no config, or where a field has no default."""
     default_config_digest: str | None
-    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Declarations:
@@ -89,7 +88,6 @@ def _declared(node: AssetNode, auto: bool) -> Declared:
         None if code is None else str(code),
         config,
         None if config is None else config_digest(config),
-        environment(node.definition.function),
     )
 
 
