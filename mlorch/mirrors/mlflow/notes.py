@@ -1,0 +1,65 @@
+"""The notes of runs and experiments: Markdown that people read first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mlorch.events import AssetMaterialized, RunFinished, StepFailed
+from mlorch.log import slot_name
+from mlorch.mirrors.mlflow.contents import TAG_LENGTH, cut
+from mlorch.mirrors.mlflow.history import Origin
+from mlorch.mirrors.mlflow.lineage import Urls, cell, link, moment, table, upstream_rows
+from mlorch.mirrors.mlflow.versions import changes
+
+_MOST_ROWS = 30
+_MOST_FAILURES = 5
+_TRACEBACK = 1_500
+
+
+def run_note(origin: Origin, urls: Urls) -> str:
+    """Return what changed since the materialization before, then what went in."""
+    lines = [_what_changed(origin.event, origin.previous)]
+    rows = upstream_rows(origin.direct, urls)
+    if rows:
+        lines += ["", *table(("upstream", "data version", "code version", "made"), rows[:_MOST_ROWS])]
+    if len(rows) > _MOST_ROWS:
+        lines += ["", f"{len(rows) - _MOST_ROWS:,} more upstreams are left out here."]
+    return cut("\n".join(lines), TAG_LENGTH)
+
+
+def _what_changed(event: AssetMaterialized, previous: AssetMaterialized | None) -> str:
+    if previous is None:
+        return "The first materialization."
+    found = changes(event, previous)
+    what = ", ".join(f"**{cell(one)}**" for one in found)
+    name = slot_name((previous.asset, previous.partition))
+    return (
+        f"Changed since {cell(name)} `@{cell(previous.data_version[:8])}` of {moment(previous.at)}: {what}."
+    )
+
+
+def job_note(end: RunFinished, made: Sequence[str], failed: Sequence[StepFailed]) -> str:
+    """Return how a run ended: what failed and why, then the table of what it made."""
+    lines = [f"{end.status}{': ' + end.reason if end.reason else ''}"]
+    for one in failed[:_MOST_FAILURES]:
+        error = one.error
+        lines += [
+            "",
+            f"**{cell(one.step)}** failed: {cell(str(error.get('type')))}: {cell(str(error.get('message')))}",
+        ]
+        traceback = str(error.get("traceback") or "").strip()
+        if traceback:
+            lines += ["", "```", traceback[-_TRACEBACK:].replace("```", "'''"), "```"]
+    if len(failed) > _MOST_FAILURES:
+        lines += ["", f"{len(failed) - _MOST_FAILURES:,} more steps failed."]
+    return cut("\n".join([*lines, "", *made]), TAG_LENGTH)
+
+
+def experiment_note(description: str, views: Mapping[str, str], upstreams: Mapping[str, str]) -> str:
+    """Return what an asset is, with links, by title, to its prepared views and its upstreams' experiments."""
+    lines = [description.strip()] if description and description.strip() else []
+    if views:
+        lines += ["", "Views: " + " · ".join(link(title, url) for title, url in views.items())]
+    if upstreams:
+        lines += ["", "Upstream: " + " · ".join(link(asset, url) for asset, url in upstreams.items())]
+    return cut("\n".join(lines).strip(), TAG_LENGTH)

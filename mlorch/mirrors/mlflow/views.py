@@ -1,0 +1,101 @@
+"""Prepared views of an experiment: which columns its table shows, and how it is grouped.
+
+MLflow's interface reads them from tags of the experiment, `mlflow.sharedViewState.<key>`: an envelope with
+a name and, as JSON in a text, the fields of the page's state that differ from its defaults.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
+
+PREFIX = "mlflow.sharedViewState."
+
+View = tuple[str, dict[str, Any]]
+"""A title and the state of the page."""
+
+
+def prepared_views(
+    upstreams: Iterable[str],
+    *,
+    metrics: Iterable[str],
+    config: Iterable[str],
+    is_model: bool,
+    is_partitioned: bool,
+) -> dict[str, View]:
+    """Return the views of an asset's experiment by key.
+
+    One by lineage; for models one grouped by each direct upstream; one by partition where there are any.
+    """
+    ups = list(upstreams)
+    partition = [_param("partition")] if is_partitioned else []
+    numbers = [_metric(name) for name in metrics]
+    settings = [_param(name) for name in config]
+    lineage = [_param(name) for up in ups for name in (f"up/{up}", f"up/{up}/code")]
+    first = [_tag("mlorch.changed"), *partition, _param("code_version")]
+    views = {"lineage": ("By lineage", _state([*first, *lineage, _attribute("Dataset"), *numbers]))}
+    if is_partitioned:
+        views["partition"] = ("By partition", _state([*partition, *first[:1], *numbers], group="partition"))
+    if is_model:
+        for up in ups:
+            columns = [*first, *settings, *numbers, _attribute("Models")]
+            views[f"up-{up.replace('/', '-')}"] = (f"By {up}", _state(columns, group=f"up/{up}"))
+    return views
+
+
+def envelope(view: View, created: int) -> str:
+    """Return the value of a view's tag; `created` is in milliseconds."""
+    title, state = view
+    return json.dumps({"name": title, "createdAt": created, "updatedAt": created, "state": json.dumps(state)})
+
+
+def is_same(tag: str | None, view: View) -> bool:
+    """Say whether a tag holds this view already, whenever it was written."""
+    try:
+        found = json.loads(tag or "")
+        return bool(found["name"] == view[0] and json.loads(found["state"]) == view[1])
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def experiment_url(experiment: str) -> str:
+    """Return the page of an experiment's runs, relative to wherever MLflow's interface is served."""
+    return f"#/experiments/{experiment}/runs?workflowType=machine_learning"
+
+
+def view_url(experiment: str, key: str) -> str:
+    return f"{experiment_url(experiment)}&viewStateShareKey={quote(key)}"
+
+
+def run_url(experiment: str, run: str) -> str:
+    return f"#/experiments/{experiment}/runs/{run}"
+
+
+def _state(columns: list[str], group: str | None = None) -> dict[str, Any]:
+    by = {"aggregateFunction": "average", "groupByKeys": [{"mode": "param", "groupByData": group}]}
+    return {
+        "selectedColumns": columns,
+        "groupBy": by if group is not None else None,
+        "groupsExpanded": {},
+        "searchFilter": "",
+        "orderByKey": "attributes.start_time",
+        "orderByAsc": False,
+    }
+
+
+def _param(name: str) -> str:
+    return f"params.`{name}`"
+
+
+def _metric(name: str) -> str:
+    return f"metrics.`{name}`"
+
+
+def _tag(name: str) -> str:
+    return f"tags.`{name}`"
+
+
+def _attribute(name: str) -> str:
+    return f"attributes.`{name}`"
