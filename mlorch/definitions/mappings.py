@@ -1,0 +1,277 @@
+"""Which partitions of an upstream asset a partition of a downstream asset reads."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import datetime
+
+from mlorch.definitions.partitions import PartitionsDefinition
+from mlorch.definitions.windows import TimeWindowPartitionsDefinition
+from mlorch.errors import InvalidDefinitionError, UnknownPartitionError
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamPartitions:
+    """Upstream keys that a partition reads, in order: those that exist, and those that should but don't."""
+
+    keys: tuple[str, ...] = ()
+    required_but_nonexistent: tuple[str, ...] = ()
+
+
+class PartitionMapping(ABC):
+    """Which upstream partitions each downstream partition reads, along one edge of the asset graph. A value.
+
+    A definition or a key of None stands for an asset without partitions; `now` is when partitions must exist.
+    Methods raise UnknownPartitionError for a key that its definition can't have.
+    """
+
+    @abstractmethod
+    def upstream_partitions(
+        self,
+        downstream_key: str | None,
+        downstream_def: PartitionsDefinition | None,
+        upstream_def: PartitionsDefinition,
+        now: datetime,
+    ) -> UpstreamPartitions:
+        """Return what the downstream partition reads."""
+
+    @abstractmethod
+    def downstream_partitions(
+        self,
+        upstream_key: str,
+        upstream_def: PartitionsDefinition,
+        downstream_def: PartitionsDefinition | None,
+        now: datetime,
+    ) -> tuple[str, ...]:
+        """Return the existing downstream partitions that read the upstream partition, in key order."""
+
+    @abstractmethod
+    def validate(
+        self, downstream_def: PartitionsDefinition | None, upstream_def: PartitionsDefinition | None
+    ) -> None:
+        """Raise InvalidDefinitionError where the mapping does not fit its two sides."""
+
+
+def default_mapping(
+    downstream_def: PartitionsDefinition | None, upstream_def: PartitionsDefinition | None
+) -> PartitionMapping:
+    """Return the mapping of an edge that declares none: windows by time, equal keys, or everything."""
+    if downstream_def is None or upstream_def is None:
+        return AllPartitionMapping()
+    if isinstance(downstream_def, TimeWindowPartitionsDefinition) and isinstance(
+        upstream_def, TimeWindowPartitionsDefinition
+    ):
+        return TimeWindowPartitionMapping()
+    return IdentityPartitionMapping()
+
+
+@dataclass(frozen=True)
+class IdentityPartitionMapping(PartitionMapping):
+    """The upstream partition of the same key."""
+
+    def upstream_partitions(
+        self,
+        downstream_key: str | None,
+        downstream_def: PartitionsDefinition | None,
+        upstream_def: PartitionsDefinition,
+        now: datetime,
+    ) -> UpstreamPartitions:
+        key = _given(downstream_key, downstream_def)
+        if upstream_def.has_partition_key(key, now):
+            return UpstreamPartitions((key,))
+        return UpstreamPartitions((), (key,))
+
+    def downstream_partitions(
+        self,
+        upstream_key: str,
+        upstream_def: PartitionsDefinition,
+        downstream_def: PartitionsDefinition | None,
+        now: datetime,
+    ) -> tuple[str, ...]:
+        if downstream_def is None or not upstream_def.has_partition_key(upstream_key, now):
+            return ()
+        return (upstream_key,) if downstream_def.has_partition_key(upstream_key, now) else ()
+
+    def validate(
+        self, downstream_def: PartitionsDefinition | None, upstream_def: PartitionsDefinition | None
+    ) -> None:
+        if type(downstream_def) is not type(upstream_def) or upstream_def is None:
+            raise InvalidDefinitionError(
+                "IdentityPartitionMapping needs the same kind of partitions on both sides, not "
+                f"{downstream_def!r} that reads {upstream_def!r}; "
+                "declare another mapping, such as AllPartitionMapping()"
+            )
+
+
+@dataclass(frozen=True)
+class TimeWindowPartitionMapping(PartitionMapping):
+    """The upstream partitions whose windows overlap the downstream window.
+
+    The offsets move its start and its end by so many downstream windows: `start_offset=-2` reads this window
+    and the two before it. What they add ends where the upstream partitions end, so that the first windows
+    read what there is. A window that is wanted and does not exist is reported, unless
+    `allow_nonexistent_upstream_partitions`.
+
+    Raises InvalidDefinitionError for offsets between which nothing lies.
+    """
+
+    start_offset: int = 0
+    end_offset: int = 0
+    allow_nonexistent_upstream_partitions: bool = False
+
+    def __post_init__(self) -> None:
+        if self.start_offset > self.end_offset:
+            raise InvalidDefinitionError(
+                f"TimeWindowPartitionMapping: start_offset {self.start_offset} lies after end_offset "
+                f"{self.end_offset}, so that nothing is read; it should be at most {self.end_offset}"
+            )
+
+    def upstream_partitions(
+        self,
+        downstream_key: str | None,
+        downstream_def: PartitionsDefinition | None,
+        upstream_def: PartitionsDefinition,
+        now: datetime,
+    ) -> UpstreamPartitions:
+        down, up = _of_time(downstream_def), _of_time(upstream_def)
+        key = _given(downstream_key, down)
+        if self.start_offset == self.end_offset == 0 and down == up and up.has_partition_key(key, now):
+            return UpstreamPartitions((key,))
+        stop = _later(up.first, up.stop_at(now))
+        start, end = self._span(down, key, up.first, stop)
+        if start.timestamp() >= end.timestamp():
+            return UpstreamPartitions()
+        start = up.grid.floor(start)
+        keys = up.keys_between(_later(start, up.first), _earlier(end, stop))
+        if self.allow_nonexistent_upstream_partitions:
+            return UpstreamPartitions(tuple(keys))
+        before = up.keys_between(start, _earlier(end, up.first))
+        after = up.keys_between(_later(start, stop), end)
+        return UpstreamPartitions(tuple(keys), (*before, *after))
+
+    def downstream_partitions(
+        self,
+        upstream_key: str,
+        upstream_def: PartitionsDefinition,
+        downstream_def: PartitionsDefinition | None,
+        now: datetime,
+    ) -> tuple[str, ...]:
+        down, up = _of_time(downstream_def), _of_time(upstream_def)
+        if not up.has_partition_key(upstream_key, now):
+            return ()
+        window = up.time_window_for_partition_key(upstream_key)
+        first = down.grid.step(down.grid.floor(window.start), -self.end_offset)
+        end = down.grid.step(down.ceil(window.end), -self.start_offset)
+        return tuple(down.keys_between(_later(first, down.first), _earlier(end, down.stop_at(now))))
+
+    def validate(
+        self, downstream_def: PartitionsDefinition | None, upstream_def: PartitionsDefinition | None
+    ) -> None:
+        down, up = _of_time(downstream_def), _of_time(upstream_def)
+        if down.timezone != up.timezone:
+            raise InvalidDefinitionError(
+                f"windows in {down.timezone!r} can't be mapped to windows in {up.timezone!r}; "
+                "give both partitions definitions the same timezone"
+            )
+
+    def _span(
+        self, down: TimeWindowPartitionsDefinition, key: str, first: datetime, stop: datetime
+    ) -> tuple[datetime, datetime]:
+        """Return the downstream window with its ends moved, what is added within `first` to `stop`."""
+        start, end = down.time_window_for_partition_key(key)
+        moved_start = down.grid.step(start, self.start_offset) if self.start_offset else start
+        moved_end = down.grid.step(end, self.end_offset) if self.end_offset else end
+        if self.start_offset < 0:
+            moved_start = _later(moved_start, _earlier(start, first))
+        if self.end_offset > 0:
+            moved_end = _earlier(moved_end, _later(end, stop))
+        return moved_start, moved_end
+
+
+@dataclass(frozen=True)
+class AllPartitionMapping(PartitionMapping):
+    """Every upstream partition there is, in order."""
+
+    def upstream_partitions(
+        self,
+        downstream_key: str | None,
+        downstream_def: PartitionsDefinition | None,
+        upstream_def: PartitionsDefinition,
+        now: datetime,
+    ) -> UpstreamPartitions:
+        return UpstreamPartitions(tuple(upstream_def.get_partition_keys(now)))
+
+    def downstream_partitions(
+        self,
+        upstream_key: str,
+        upstream_def: PartitionsDefinition,
+        downstream_def: PartitionsDefinition | None,
+        now: datetime,
+    ) -> tuple[str, ...]:
+        return _all(downstream_def, now) if upstream_def.has_partition_key(upstream_key, now) else ()
+
+    def validate(
+        self, downstream_def: PartitionsDefinition | None, upstream_def: PartitionsDefinition | None
+    ) -> None:
+        """It fits everything."""
+
+
+@dataclass(frozen=True)
+class LastPartitionMapping(PartitionMapping):
+    """The last upstream partition there is."""
+
+    def upstream_partitions(
+        self,
+        downstream_key: str | None,
+        downstream_def: PartitionsDefinition | None,
+        upstream_def: PartitionsDefinition,
+        now: datetime,
+    ) -> UpstreamPartitions:
+        last = upstream_def.get_last_partition_key(now)
+        return UpstreamPartitions(() if last is None else (last,))
+
+    def downstream_partitions(
+        self,
+        upstream_key: str,
+        upstream_def: PartitionsDefinition,
+        downstream_def: PartitionsDefinition | None,
+        now: datetime,
+    ) -> tuple[str, ...]:
+        return _all(downstream_def, now) if upstream_key == upstream_def.get_last_partition_key(now) else ()
+
+    def validate(
+        self, downstream_def: PartitionsDefinition | None, upstream_def: PartitionsDefinition | None
+    ) -> None:
+        if upstream_def is None:
+            raise InvalidDefinitionError(
+                "LastPartitionMapping needs an upstream asset with partitions; leave the mapping out"
+            )
+
+
+def _all(definition: PartitionsDefinition | None, now: datetime) -> tuple[str, ...]:
+    return () if definition is None else tuple(definition.get_partition_keys(now))
+
+
+def _given(key: str | None, definition: PartitionsDefinition | None) -> str:
+    if key is None:
+        raise UnknownPartitionError(f"no partition key was given; choose one of {definition!r}")
+    return key
+
+
+def _of_time(definition: PartitionsDefinition | None) -> TimeWindowPartitionsDefinition:
+    if isinstance(definition, TimeWindowPartitionsDefinition):
+        return definition
+    what = "no partitions" if definition is None else repr(definition)
+    raise InvalidDefinitionError(
+        f"TimeWindowPartitionMapping needs time windows on both sides, not {what}; "
+        "declare another mapping, such as AllPartitionMapping()"
+    )
+
+
+def _earlier(one: datetime, other: datetime) -> datetime:
+    return min(one, other, key=datetime.timestamp)
+
+
+def _later(one: datetime, other: datetime) -> datetime:
+    return max(one, other, key=datetime.timestamp)
