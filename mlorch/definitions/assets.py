@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, check_name, key_text
@@ -81,6 +82,12 @@ class AssetsDefinition:
     def __repr__(self) -> str:
         return f"<asset {self.key}>"
 
+    def __reduce__(self) -> Any:
+        # By name where it can be imported, so that a worker process imports the module once, not per step.
+        if getattr(sys.modules.get(self.__module__), self.__name__, None) is self:
+            return _imported, (self.__module__, self.__name__)
+        return object.__reduce_ex__(self, 2)
+
 
 class AssetOptions(TypedDict, total=False):
     """The arguments of `@asset`: names, meaning and defaults as in Dagster."""
@@ -128,6 +135,11 @@ def asset(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 
 
 _SPEC_OPTIONS = ("metadata", "tags", "kinds", "owners", "group_name", "partitions_def", "code_version")
+
+
+def _imported(module: str, name: str) -> AssetsDefinition:
+    found: AssetsDefinition = getattr(import_module(module), name)
+    return found
 
 
 def _define(

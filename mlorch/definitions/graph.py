@@ -88,6 +88,7 @@ def make_graph(assets: Iterable[Any]) -> AssetGraph:
             if dependency.key not in nodes:
                 _refuse_argument(node, dependency, nodes)
                 nodes[dependency.key] = AssetNode(dependency.key, AssetSpec(dependency.key), None)
+    _refuse_one_place(nodes)
     downstream = _reversed(nodes)
     graph = AssetGraph(_ordered(nodes, downstream), downstream)
     _check_mappings(graph)
@@ -124,6 +125,17 @@ def _refuse_argument(node: AssetNode, dependency: Dependency, nodes: Mapping[str
             f"asset {node.key!r}: no asset produces its argument {dependency.argument!r} "
             f"(key {dependency.key!r}){nearest(dependency.key, nodes)}"
         )
+
+
+def _refuse_one_place(nodes: Mapping[str, AssetNode]) -> None:
+    """Refuse an asset whose file would lie among the partitions of another."""
+    folders = {key for key, node in nodes.items() if node.partitions_def is not None}
+    for key in nodes:
+        parent = key.rpartition("/")[0]
+        if parent in folders:
+            raise InvalidDefinitionError(
+                f"the partitions of {parent!r} are kept where {key!r} is; rename one of the two"
+            )
 
 
 def _reversed(nodes: Mapping[str, AssetNode]) -> dict[str, tuple[str, ...]]:

@@ -1,0 +1,86 @@
+"""The graph: order, and everything that is refused when definitions load."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlorch import AssetIn, AssetSpec, DailyPartitionsDefinition, Definitions, asset
+from mlorch.errors import InvalidDefinitionError
+
+
+def named(name, *upstream, **options):
+    return asset(name=name, ins={f"x{i}": AssetIn(up) for i, up in enumerate(upstream)}, **options)(
+        lambda **given: 1
+    )
+
+
+@given(st.data())
+def test_inputs_come_first_in_any_acyclic_graph(data):
+    count = data.draw(st.integers(1, 12))
+    ups = {i: data.draw(st.sets(st.integers(0, i - 1), max_size=3)) if i else set() for i in range(count)}
+    order = data.draw(st.permutations(range(count)))
+    graph = Definitions([named(f"a{i}", *(f"a{up}" for up in ups[i])) for i in order]).graph
+    position = {key: index for index, key in enumerate(graph.nodes)}
+    assert len(position) == count
+    assert all(position[f"a{up}"] < position[f"a{i}"] for i in ups for up in ups[i])
+    assert all(f"a{i}" in graph.downstream[f"a{up}"] for i in ups for up in ups[i])
+
+
+def test_a_duplicate_key_is_named():
+    with pytest.raises(InvalidDefinitionError, match="'one' is declared twice"):
+        Definitions([named("one"), named("one")])
+
+
+def test_the_same_asset_given_twice_is_one():
+    one = named("one")
+    assert list(Definitions([one, one]).graph.nodes) == ["one"]
+
+
+def test_a_cycle_is_drawn():
+    with pytest.raises(InvalidDefinitionError, match="depend on each other: .*→"):
+        Definitions([named("a", "c"), named("b", "a"), named("c", "b"), named("d")])
+
+
+def test_an_argument_without_a_producer_names_asset_and_argument_and_suggests():
+    with pytest.raises(InvalidDefinitionError, match=r"'model'.*'x0'.*'featurs'.*did you mean 'features'"):
+        Definitions([named("features"), named("model", "featurs")])
+
+
+def test_an_unknown_key_in_deps_is_an_external_asset():
+    @asset(deps=["upload"])
+    def one():
+        return 1
+
+    assert Definitions([one]).graph.nodes["upload"].is_external
+
+
+def test_a_spec_alone_is_an_external_asset_with_its_own_dependencies():
+    graph = Definitions([AssetSpec("table", deps=["source"], group_name="raw"), named("one", "table")]).graph
+    assert graph.nodes["table"].is_external
+    assert graph.nodes["table"].upstream == ("source",)
+    assert graph.nodes["table"].group == "raw"
+
+
+def test_an_unpartitioned_asset_may_not_depend_on_itself():
+    with pytest.raises(InvalidDefinitionError, match="'loop' depends on itself"):
+        Definitions([named("loop", "loop")])
+
+
+def test_mappings_between_time_zones_are_refused_when_definitions_load():
+    berlin = DailyPartitionsDefinition(start_date="2024-01-01", timezone="Europe/Berlin")
+    utc = DailyPartitionsDefinition(start_date="2024-01-01")
+    with pytest.raises(InvalidDefinitionError, match=r"asset 'b', upstream 'a'"):
+        Definitions([named("a", partitions_def=utc), named("b", "a", partitions_def=berlin)])
+
+
+def test_something_else_than_an_asset_is_refused():
+    with pytest.raises(InvalidDefinitionError, match="decorate its function"):
+        Definitions([lambda: 1])  # type: ignore[list-item]
+
+
+def test_keys_that_would_meet_on_disk_are_refused():
+    days = DailyPartitionsDefinition(start_date="2024-01-01")
+    with pytest.raises(InvalidDefinitionError, match="'raw'.*'raw/2024-01-01'"):
+        Definitions([named("raw", partitions_def=days), asset(key=["raw", "2024-01-01"])(lambda: 1)])
