@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
@@ -22,7 +22,7 @@ class StoredValue:
 class ValueStore(Protocol):
     """Bytes under paths, each version of them also kept by its hash until it is removed on purpose."""
 
-    def write(self, path: str, dump: Callable[[BinaryIO], None]) -> StoredValue:
+    def write(self, path: str, dump: Callable[[BinaryIO], object]) -> StoredValue:
         """Keep what `dump` writes, whole or not at all: written beside, hashed as it is written, renamed.
 
         `path` is relative, with "/" between its parts. The value before stays where `dump` raises or the
@@ -111,18 +111,20 @@ class ValueKinds(Protocol):
     def manager_named(self, name: str) -> IOManager:
         """Return the IO manager of a kind by the name that a fact recorded. Raises KeyError."""
 
-    def accept(self, value: Any, annotation: Any, where: str) -> Any:
+    def accept(self, value: Any, annotation: Any, where: str, known: Sequence[Mapping[str, Any]] = ()) -> Any:
         """Return the value, coerced where its annotation is a schema.
 
+        `where` begins the message: "asset 'x' returned". `known` is the recorded metadata of each value that
+        this one was read from: what was found of those bytes then is not asked again.
         Raises TypeCheckError where the value contradicts the annotation and SchemaError (with its report)
-        where a frame breaks its schema; `where` names the asset and the side for the message.
+        where a frame breaks its schema.
         """
 
     def combine(self, parts: Mapping[str, Any], annotation: Any) -> Any:
         """Return the partitions, by key and in key order, as the consumer's annotation wants them.
 
         `dict[str, T]`: a dict, also for one partition. A frame: concatenated in key order. Otherwise one
-        partition is the value itself, several a dict, none None.
+        partition is the value itself, several a dict, none None. The key of a value without partitions is "".
         """
 
     def part(self, annotation: Any) -> Any:
