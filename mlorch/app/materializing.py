@@ -15,7 +15,7 @@ from mlorch.app.targets import Partitions, resolve_targets
 from mlorch.definitions.config import mask
 from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.keys import key_text
-from mlorch.errors import NotFoundError, RunFailedError
+from mlorch.errors import NotFoundError, RunFailedError, UserError
 from mlorch.events import AssetMaterialized, AssetObserved, Event, RunStarted, StepFailed, StepSkipped
 from mlorch.execution.executors import open_executor
 from mlorch.execution.run import Run, settle_configs, settle_resources
@@ -23,6 +23,7 @@ from mlorch.execution.runner import RunResult, carry_out
 from mlorch.execution.step import Tools
 from mlorch.instance import Instance
 from mlorch.iomanagers.kinds import KINDS
+from mlorch.iomanagers.memory import MemoryStore
 from mlorch.log import History, Slot, slot_name
 from mlorch.planning.plan import Plan, make_plan
 from mlorch.planning.selection import select
@@ -180,6 +181,8 @@ def run_request(
         resources=resources,
         secrets=secrets,
     )
+    if request.executor == "processes" and isinstance(instance.store, MemoryStore):
+        raise UserError("worker processes need values on disk; use Instance.local(path)")
     asked = _Asked(request, listener, run, keys, targets, now)
     if instance.leases is None or not targets:
         return _carry_out(definitions, instance, asked)

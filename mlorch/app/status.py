@@ -65,14 +65,13 @@ def assess(definitions: Definitions, instance: Instance, *, auto: bool) -> Asses
 def asset_statuses(
     definitions: Definitions, instance: Instance, selection: str | Sequence[str] | None, *, auto: bool
 ) -> list[AssetStatus]:
-    """Return the status of each selected asset, in the order of the graph."""
+    """Return the status of each selected asset, in the order of the graph; None means external ones too."""
     assessment = assess(definitions, instance, auto=auto)
     failed = _failed(instance.log, assessment.history)
     running = _in_progress(instance.log)
-    chosen = set(select(selection, definitions.graph))
-    return [
-        _asset_status(assessment, key, failed, running) for key in definitions.graph.nodes if key in chosen
-    ]
+    nodes = definitions.graph.nodes
+    chosen = set(nodes) if selection is None else set(select(selection, definitions.graph))
+    return [_asset_status(assessment, key, failed, running) for key in nodes if key in chosen]
 
 
 def explain(

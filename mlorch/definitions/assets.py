@@ -84,9 +84,10 @@ class AssetsDefinition:
 
     def __reduce__(self) -> Any:
         # By name where it can be imported, so that a worker process imports the module once, not per step.
-        if getattr(sys.modules.get(self.__module__), self.__name__, None) is self:
+        found = getattr(sys.modules.get(self.__module__), self.__name__, None)
+        if found is self and self.__module__ != "__main__":
             return _imported, (self.__module__, self.__name__)
-        return object.__reduce_ex__(self, 2)
+        return _copied, (vars(self),)
 
 
 class AssetOptions(TypedDict, total=False):
@@ -140,6 +141,12 @@ _SPEC_OPTIONS = ("metadata", "tags", "kinds", "owners", "group_name", "partition
 def _imported(module: str, name: str) -> AssetsDefinition:
     found: AssetsDefinition = getattr(import_module(module), name)
     return found
+
+
+def _copied(attributes: Mapping[str, Any]) -> AssetsDefinition:
+    made = object.__new__(AssetsDefinition)
+    vars(made).update(attributes)
+    return made
 
 
 def _define(

@@ -199,13 +199,15 @@ def _arguments(call: Call, tools: Tools, context: AssetExecutionContext) -> Iter
 
 
 def _argument(argument: Argument, call: Call, tools: Tools) -> Any:
-    part = tools.kinds.part(argument.annotation)
+    is_partitioned = any(kept.slot[1] is not None for kept in argument.kept)
+    part = tools.kinds.part(argument.annotation) if is_partitioned else argument.annotation
     parts = {kept.slot[1] or "": load(kept, part, tools, call.run.resources) for kept in argument.kept}
     value = tools.kinds.combine(parts, argument.annotation)
     if value is None and not argument.kept:
         return None
-    where = f"asset {call.slot[0]!r}, argument {argument.name!r}"
-    return tools.kinds.accept(value, argument.annotation, where)
+    where = f"asset {call.slot[0]!r}, argument {argument.name!r}: got"
+    known = [kept.metadata for kept in argument.kept]
+    return tools.kinds.accept(value, argument.annotation, where, known)
 
 
 def _unpack(result: Any, context: AssetExecutionContext) -> Any:
@@ -233,7 +235,7 @@ def _keep(
     annotation = call.definition.signature.returns
     if value is NO_VALUE or (annotation is None and value is None):
         return "nothing", None, None
-    value = tools.kinds.accept(value, annotation, f"asset {call.slot[0]!r}")
+    value = tools.kinds.accept(value, annotation, f"asset {call.slot[0]!r} returned")
     kind, manager = tools.kinds.manager_for(annotation, value)
     name = kind
     resource = call.definition.io_manager_key or "io_manager"

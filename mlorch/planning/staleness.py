@@ -55,6 +55,7 @@ class Assessment:
         self.now = now
         self._reads: dict[Slot, tuple[Read, ...]] = {}
         self._upstream_stale: dict[Slot, tuple[Slot, ...]] = {}
+        self._fresh: dict[Slot, bool] = {}
 
     def reads(self, slot: Slot) -> tuple[Read, ...]:
         """Return what each dependency of the slot reads, in the order of declaration."""
@@ -84,18 +85,28 @@ class Assessment:
         return SlotStatus("STALE", causes) if causes else SlotStatus("FRESH")
 
     def upstream_stale(self, slot: Slot) -> tuple[Slot, ...]:
-        """Return the nearest stale or missing slots above one that is not itself stale through them."""
-        found = self._upstream_stale.get(slot)
-        if found is None:
-            above: dict[Slot, None] = {}
-            for read in self.reads(slot):
-                for one in read.slots:
-                    if self.status(one).status == "FRESH":
-                        above.update(dict.fromkeys(self.upstream_stale(one)))
-                    else:
-                        above[one] = None
-            found = self._upstream_stale[slot] = tuple(above)
-        return found
+        """Return the nearest stale or missing slots above one, looking through what is fresh."""
+        # A stack of its own: a chain of assets may be longer than Python's.
+        stack = [slot]
+        while stack:
+            top = stack[-1]
+            above = [one for read in self.reads(top) for one in read.slots]
+            fresh = [one for one in above if self._is_fresh(one)]
+            waiting = [one for one in fresh if one not in self._upstream_stale]
+            if waiting and top not in self._upstream_stale:
+                stack.extend(waiting)
+                continue
+            stack.pop()
+            found: dict[Slot, None] = {}
+            for one in above:
+                found.update(dict.fromkeys(self._upstream_stale[one] if self._is_fresh(one) else [one]))
+            self._upstream_stale[top] = tuple(found)
+        return self._upstream_stale[slot]
+
+    def _is_fresh(self, slot: Slot) -> bool:
+        if slot not in self._fresh:
+            self._fresh[slot] = self.status(slot).status == "FRESH"
+        return self._fresh[slot]
 
     def _read(self, node: AssetNode, dependency: Dependency, partition: str | None) -> Read:
         upstream = self.graph.nodes[dependency.key].partitions_def
@@ -159,43 +170,44 @@ def root_causes(
     found: dict[RootCause, None] = {}
     made = assessment.history.made(slot)
     read = {(one.asset, one.partition): one.seq for one in made.inputs} if made else {}
+    waiting: list[tuple[Slot, int | None]] = []
     for cause in assessment.status(slot).causes:
-        if cause.category != "DATA" or cause.upstream is None:
+        if cause.category == "DATA" and cause.upstream is not None:
+            waiting.append((cause.upstream, read.get(cause.upstream)))
+        else:
             found[RootCause(slot, cause.category, cause.reason)] = None
-            continue
-        seq = read.get(cause.upstream)
-        before = fact(seq) if seq is not None else None
-        found.update(dict.fromkeys(_began(assessment, cause.upstream, before, fact)))
+    seen = set(waiting)
+    while waiting:
+        one, seq = waiting.pop()
+        roots, above = _began(assessment.history, one, fact(seq) if seq is not None else None)
+        found.update(dict.fromkeys(roots))
+        waiting.extend(new for new in above if new not in seen)
+        seen.update(above)
     return tuple(found)
 
 
 def _began(
-    assessment: Assessment,
-    slot: Slot,
-    before: AssetMaterialized | None,
-    fact: Callable[[int], AssetMaterialized | None],
-) -> Iterator[RootCause]:
-    now = assessment.history.made(slot)
-    seen = assessment.history.observed(slot)
+    history: History, slot: Slot, before: AssetMaterialized | None
+) -> tuple[list[RootCause], list[tuple[Slot, int | None]]]:
+    """Compare what was read of a slot with what is there now: the changes that began at the slot itself, and
+    the inputs that changed, with the number of the fact that was read of them."""
+    now, seen = history.made(slot), history.observed(slot)
     if now is None or (seen is not None and seen.at > now.at):
-        yield RootCause(slot, "DATA", "was observed with a new data version", seen.at if seen else None)
-        return
+        reason = "was observed with a new data version"
+        return [RootCause(slot, "DATA", reason, seen.at if seen else None)], []
     if before is None:
-        yield RootCause(slot, "DATA", "was materialized for the first time", now.at)
-        return
-    changed = False
+        return [RootCause(slot, "DATA", "was materialized for the first time", now.at)], []
+    roots = []
     if now.is_code_declared and now.code_version != before.code_version:
-        changed = True
-        yield RootCause(slot, "CODE", "has a new code version", now.at)
+        roots.append(RootCause(slot, "CODE", "has a new code version", now.at))
     if now.config_digest != before.config_digest:
-        changed = True
-        yield RootCause(slot, "CONFIG", "was materialized with another config", now.at)
+        roots.append(RootCause(slot, "CONFIG", "was materialized with another config", now.at))
     then = {(one.asset, one.partition): one for one in before.inputs}
+    above: list[tuple[Slot, int | None]] = []
     for one in now.inputs:
         old = then.get((one.asset, one.partition))
         if old is None or old.data_version != one.data_version:
-            changed = True
-            earlier = fact(old.seq) if old is not None and old.seq is not None else None
-            yield from _began(assessment, (one.asset, one.partition), earlier, fact)
-    if not changed:
-        yield RootCause(slot, "DATA", "was materialized again", now.at)
+            above.append(((one.asset, one.partition), old.seq if old is not None else None))
+    if not roots and not above:
+        roots.append(RootCause(slot, "DATA", "was materialized again", now.at))
+    return roots, above
