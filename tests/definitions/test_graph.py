@@ -39,7 +39,7 @@ def test_the_same_asset_given_twice_is_one():
 
 
 def test_a_cycle_is_drawn():
-    with pytest.raises(InvalidDefinitionError, match="depend on each other: .*→"):
+    with pytest.raises(InvalidDefinitionError, match=r"depend on each other: .*→"):
         Definitions([named("a", "c"), named("b", "a"), named("c", "b"), named("d")])
 
 
@@ -82,5 +82,5 @@ def test_something_else_than_an_asset_is_refused():
 
 def test_keys_that_would_meet_on_disk_are_refused():
     days = DailyPartitionsDefinition(start_date="2024-01-01")
-    with pytest.raises(InvalidDefinitionError, match="'raw'.*'raw/2024-01-01'"):
+    with pytest.raises(InvalidDefinitionError, match=r"'raw'.*'raw/2024-01-01'"):
         Definitions([named("raw", partitions_def=days), asset(key=["raw", "2024-01-01"])(lambda: 1)])

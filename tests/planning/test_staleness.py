@@ -206,7 +206,7 @@ def test_a_rolling_window_is_stale_in_exactly_the_partitions_that_read_what_chan
     assert first.asset_value("model", "2024-01-05") == 3
     tokens["2024-01-02"] = "y"
     materialize([raw], instance=instance, partition_key="2024-01-02")
-    (row,) = [one for one in asset_statuses(Definitions([raw, model]), instance, "model", auto=False)]
+    (row,) = asset_statuses(Definitions([raw, model]), instance, "model", auto=False)
     assert (row.status, row.counts["STALE"], row.counts["FRESH"]) == ("STALE", 3, 2)
     assert {slot[1] for slot, _ in row.causes} == {"2024-01-02", "2024-01-03", "2024-01-04"}
 
