@@ -76,7 +76,7 @@ def _cases(cases: Any, schema: Any) -> Iterator[_Case]:
         elif is_whole:
             column = ", ".join(schema.unique or []) if check == "multiple_fields_uniqueness" else "(frame)"
         key = row if is_whole and row is not None else ("case", number)
-        yield _Case(str(column), _clip(str(check), _LONG), str(_plain(found)), row, key)
+        yield _Case(str(column), _clip(str(check), _LONG), " ".join(str(_plain(found)).split()), row, key)
 
 
 def _samples(frame: Any, broken: dict[Any, list[str]]) -> Iterator[dict[str, Any]]:

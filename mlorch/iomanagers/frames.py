@@ -32,7 +32,7 @@ class ParquetIOManager(IOManager):
     def handle_output(self, context: OutputContext, obj: Any) -> StoredValue:
         frame = obj.collect() if library(type(obj)) == "lazy" else obj
         context.add_output_metadata({"rows": len(frame), "columns": columns(frame)})
-        model = next(filter(None, map(model_of, alternatives(context.annotation))), None)
+        model = _model(context.annotation, type(obj))
         if model is not None:
             context.add_output_metadata({"schema": model.__qualname__, "schema_digest": digest(model)})
         try:
@@ -105,6 +105,15 @@ def _with_common_categories(parts: Sequence[Any]) -> Sequence[Any]:
             common = union_categoricals(empty, ignore_order=True).dtype
             parts = [part.assign(**{name: part[name].astype(common)}) for part in parts]
     return parts
+
+
+def _model(annotation: Any, cls: type) -> Any:
+    """Return the schema among an annotation's alternatives that is for frames of this class, if any."""
+    for member in alternatives(annotation):
+        origin = class_of(member)
+        if origin is not None and library(origin) == library(cls) and (model := model_of(member)):
+            return model
+    return None
 
 
 def _writer(data: bytes) -> Library:

@@ -81,12 +81,12 @@ def _checked(frame: Any, schema: Any, where: str) -> Any:
     from pandera.config import ValidationDepth, config_context
     from pandera.errors import SchemaErrors
 
-    # A shallow copy: pandas copies a column when pandera coerces it, and only then.
-    own = frame.copy(deep=False) if hasattr(frame, "iloc") else frame
+    # pandera would copy all of a pandas frame to coerce one column; pandas itself copies what is changed.
+    own, options = (frame.copy(deep=False), {"inplace": True}) if hasattr(frame, "iloc") else (frame, {})
     try:
         # Whatever the environment says: what is recorded as checked was checked.
         with config_context(validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA):
-            return schema.validate(own, lazy=True, inplace=True)
+            return schema.validate(own, lazy=True, **options)
     except SchemaErrors as errors:
         found = report(errors.failure_cases, frame, schema, where)
         raise SchemaError(message(found, errors.failure_cases, schema), found) from None
