@@ -177,15 +177,22 @@ def number(events: Iterable[Event], first: int) -> list[Record]:
     made: dict[Slot, int] = {}
     records = []
     for seq, event in enumerate(events, first):
-        if isinstance(event, AssetMaterialized):
-            if any(one.seq is None for one in event.inputs):
-                event = replace(event, inputs=tuple(_numbered(one, made) for one in event.inputs))
-            made[event.asset, event.partition] = seq
-        elif isinstance(event, AssetObserved):
-            made[event.asset, event.partition] = seq
+        inputs = number_inputs(event, seq, made)
+        if isinstance(event, AssetMaterialized) and inputs is not event.inputs:
+            event = replace(event, inputs=inputs)
         records.append(Record(seq, event))
     return records
 
 
-def _numbered(one: Input, made: dict[Slot, int]) -> Input:
-    return one if one.seq is not None else one._replace(seq=made.get((one.asset, one.partition)))
+def number_inputs(event: Event, seq: int, made: dict[Slot, int]) -> tuple[Input, ...]:
+    """Return the event's inputs with the numbers of what was `made` before in the batch; add what it made."""
+    if not isinstance(event, AssetMaterialized | AssetObserved):
+        return ()
+    inputs = event.inputs if isinstance(event, AssetMaterialized) else ()
+    if any(one.seq is None for one in inputs):
+        inputs = tuple(
+            one if one.seq is not None else one._replace(seq=made.get((one.asset, one.partition)))
+            for one in inputs
+        )
+    made[event.asset, event.partition] = seq
+    return inputs

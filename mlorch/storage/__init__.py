@@ -1,0 +1,1 @@
+"""Remembering: the log and the leases in a SQL database."""

@@ -1,0 +1,228 @@
+"""The log in a SQL database."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, func, make_url, select
+from sqlalchemy.exc import ArgumentError
+
+from mlorch.errors import StorageError
+from mlorch.events import Event, Json
+from mlorch.log import LATEST_KINDS, Record, Slot
+from mlorch.storage import schema, tables
+from mlorch.storage.bodies import Encoder, decode, decode_shared
+from mlorch.storage.sqlite import connect, explained, insert, reading, text_of, writing
+
+
+def open_log(where: str | Path) -> SqlLog:
+    """Open the log in a database, given as a path or a URL (`sqlite:///path`), to append to it.
+
+    What is missing is made; an older schema is upgraded, and a copy of the older file kept beside. Raises
+    StorageError where the database can't be written, is damaged, or is of a newer mlorch or another program;
+    it then stays as it was.
+    """
+    path = _path(where)
+    _require_writable(path)
+    return _open(path)
+
+
+def find_log(where: str | Path) -> SqlLog | None:
+    """Open the log to read it, without permission to write if need be; None where there is none yet.
+
+    Raises StorageError as `open_log` does.
+    """
+    path = _path(where)
+    return _open(path) if _size(path) else None
+
+
+class SqlLog:
+    """An EventLog in a SQL database, shared by threads and processes; several logs may open one database.
+
+    A disk that is full or fails raises OSError, all else that is wrong with the database StorageError.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._appending = Lock()
+        self._append = text_of(insert(tables.events), engine)
+        self._intern = text_of(insert(tables.interned).on_conflict_do_nothing(), engine)
+        self._point = text_of(_POINT, engine)
+        self._kept: set[str] = set()
+        self._shared: dict[str, Json] = {}
+
+    def append(self, events: Sequence[Event]) -> list[int]:
+        if not events:
+            return []
+        encoder = Encoder()
+        with self._appending:
+            with writing(self.engine) as connection:
+                first = (connection.scalar(_LAST) or 0) + 1
+                rows = [encoder.row(seq, event) for seq, event in enumerate(events, first)]
+                interned = [item for item in encoder.interned.items() if item[0] not in self._kept]
+                newest = {
+                    (kind, asset, partition or ""): seq
+                    for seq, kind, _, _, asset, partition, _ in rows
+                    if kind in LATEST_KINDS
+                }
+                for statement, values in (
+                    (self._intern, interned),
+                    (self._append, rows),
+                    (self._point, [(*slot, seq) for slot, seq in newest.items()]),
+                ):
+                    if values:
+                        connection.exec_driver_sql(statement, values)
+            # Only now is it certain that these are there.
+            if len(self._kept) > _REMEMBERED:
+                self._kept.clear()
+            self._kept.update(encoder.interned)
+        return [row[0] for row in rows]
+
+    def read(
+        self,
+        after: int = 0,
+        *,
+        kinds: Collection[str] | None = None,
+        run_id: str | None = None,
+        asset: str | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[Record]:
+        columns = tables.events.c
+        query = select(tables.events).where(columns.seq > after)
+        if kinds is not None:
+            query = query.where(columns.kind.in_(sorted(kinds)))
+        if run_id is not None:
+            query = query.where(columns.run_id == run_id)
+        if asset is not None:
+            query = query.where(columns.asset == asset)
+        query = query.order_by(columns.seq.desc() if newest_first else columns.seq).limit(limit)
+        with reading(self.engine) as connection:
+            return self._records(connection, query)
+
+    def latest(self, kind: str, assets: Collection[str] | None = None) -> dict[Slot, Record]:
+        query = _LATEST.where(tables.latest.c.kind == kind)
+        queries = [query]
+        if assets is not None:
+            queries = [query.where(tables.latest.c.asset.in_(some)) for some in _chunks(assets)]
+        with reading(self.engine) as connection:
+            records = [record for query in queries for record in self._records(connection, query)]
+        return {_slot(record.event): record for record in records}
+
+    def position(self, follower: str) -> int:
+        columns = tables.positions.c
+        with reading(self.engine) as connection:
+            return connection.scalar(select(columns.seq).where(columns.follower == follower)) or 0
+
+    def advance(self, follower: str, seq: int) -> None:
+        with writing(self.engine) as connection:
+            connection.execute(_ADVANCE, {"follower": follower, "seq": seq})
+
+    def close(self) -> None:
+        """Close the connections; using the log again opens new ones."""
+        self.engine.dispose()
+
+    def _records(self, connection: Connection, query: Select[Any]) -> list[Record]:
+        rows = connection.execute(query).all()
+        try:
+            return decode(rows, lambda digests: self._find(connection, digests))
+        except (KeyError, TypeError, ValueError) as error:
+            raise StorageError(
+                f"{self.engine.url.database} has a record that can't be read ({error!r}). If a newer mlorch "
+                "wrote it, install that; if somebody changed it, put a copy of the database back"
+            ) from error
+
+    def _find(self, connection: Connection, digests: set[str]) -> Mapping[str, Json]:
+        shared = self._shared
+        found = {digest: shared[digest] for digest in digests if digest in shared}
+        if len(shared) > _REMEMBERED:
+            shared = self._shared = {}
+        for some in _chunks(digests - found.keys()):
+            query = select(tables.interned).where(tables.interned.c.digest.in_(some))
+            for digest, body in connection.execute(query):
+                found[digest] = decode_shared(body)
+                # Lists of inputs are long, and seldom asked for twice.
+                if isinstance(found[digest], dict):
+                    shared[digest] = found[digest]
+        return found
+
+
+_REMEMBERED = 20_000
+"""Shared mappings that a log keeps at hand before it begins anew: the definitions of a large project."""
+
+_CHUNK = 500
+"""Values in one IN clause, of which databases take only so many."""
+
+_LAST = select(func.max(tables.events.c.seq))
+
+_POSITION = insert(tables.positions)
+_ADVANCE = _POSITION.on_conflict_do_update(
+    index_elements=["follower"],
+    set_={"seq": _POSITION.excluded.seq},
+    where=_POSITION.excluded.seq > tables.positions.c.seq,
+)
+
+_POINTER = insert(tables.latest)
+_POINT = _POINTER.on_conflict_do_update(
+    index_elements=["kind", "asset", "partition"], set_={"seq": _POINTER.excluded.seq}
+)
+
+_LATEST = select(tables.events).join(tables.latest, tables.latest.c.seq == tables.events.c.seq)
+
+
+def _slot(event: Any) -> Slot:
+    return event.asset, event.partition
+
+
+def _chunks(values: Collection[str]) -> list[list[str]]:
+    names = sorted(values)
+    return [names[at : at + _CHUNK] for at in range(0, len(names), _CHUNK)]
+
+
+def _open(path: Path) -> SqlLog:
+    engine = connect(path)
+    try:
+        with explained(engine):
+            schema.settle(engine, path)
+    except BaseException:
+        engine.dispose()
+        raise
+    return SqlLog(engine)
+
+
+def _path(where: str | Path) -> Path:
+    if isinstance(where, Path) or "://" not in where:
+        return Path(where)
+    try:
+        url = make_url(where)
+    except ArgumentError as error:
+        raise StorageError(f"{where!r} is no URL of a database; one is sqlite:///path/of/file.db") from error
+    if url.get_backend_name() != "sqlite" or not url.database:
+        raise StorageError(f"{url} is no file of SQLite, in which the log is kept: sqlite:///path/of/file.db")
+    return Path(url.database)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise StorageError(f"{path} can't be read: {error.strerror}") from error
+
+
+def _require_writable(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        raise StorageError(f"the folder {path.parent} can't be made: {error.strerror}") from error
+    for place in (path.parent, path):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise StorageError(f"{place} can't be written: get the permission to, or choose another place")
