@@ -6,6 +6,7 @@ Prints one JSON line: the modules that are entered on the way and the jumps betw
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from types import FrameType
@@ -28,7 +29,7 @@ def _note(frame: FrameType, event: str, _: Any) -> None:
 
 
 def _count(modules: list[str]) -> dict[str, int]:
-    jumps = sum(one != other for one, other in zip(modules, modules[1:], strict=False))
+    jumps = sum(one != other for one, other in itertools.pairwise(modules))
     return {"modules": len(set(modules)), "jumps": jumps}
 
 
