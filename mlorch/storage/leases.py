@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from sqlalchemy import Connection, Engine, delete, select, update
 
 from mlorch.storage.processes import birth_of, is_dead
-from mlorch.storage.sqlite import insert, text_of, writing
+from mlorch.storage.sqlite import insert, reading, text_of, writing
 from mlorch.storage.tables import holders, leases
 
 
@@ -44,6 +44,9 @@ class Leases(Protocol):
 
     def release(self, holder: Holder) -> None:
         """Give back all that the run holds."""
+
+    def runs(self, now: float) -> set[str]:
+        """Return the runs that hold what they hold: neither late nor dead."""
 
 
 class MemoryLeases:
@@ -84,6 +87,10 @@ class MemoryLeases:
         with self._lock:
             self._forget(holder.run_id)
 
+    def runs(self, now: float) -> set[str]:
+        with self._lock:
+            return _living(self._held, now, self._is_dead)
+
     def _forget(self, run_id: str) -> None:
         self._held.pop(run_id, None)
         self._names = {name: other for name, other in self._names.items() if other != run_id}
@@ -106,7 +113,7 @@ class SqlLeases:
     def acquire(self, names: Sequence[str], holder: Holder, ttl: float, now: float) -> dict[str, Holder]:
         with writing(self._engine) as connection:
             rows = connection.execute(select(leases).where(leases.c.run_id != holder.run_id))
-            others: dict[str, str] = {name: run_id for name, run_id in rows}
+            others = {row.name: row.run_id for row in rows}
             wanted = {name: others[name] for name in names if name in others}
             lost, conflicts = _judge(wanted, _read_held(connection), now, self._is_dead)
             if conflicts:
@@ -127,6 +134,10 @@ class SqlLeases:
     def release(self, holder: Holder) -> None:
         with writing(self._engine) as connection:
             _forget(connection, holder.run_id)
+
+    def runs(self, now: float) -> set[str]:
+        with reading(self._engine) as connection:
+            return _living(_read_held(connection), now, self._is_dead)
 
 
 class _Held(NamedTuple):
@@ -149,12 +160,14 @@ def _judge(
     is_dead: Callable[[int, str | None], bool],
 ) -> tuple[set[str], dict[str, Holder]]:
     """Return the runs that may be relieved of the wanted names, and the names that may not be taken."""
-    lost = {
-        run_id
-        for run_id in set(wanted.values())
-        if held[run_id].expires <= now or is_dead(held[run_id].holder.pid, held[run_id].birth)
-    }
+    lost = set(wanted.values()) - _living({run_id: held[run_id] for run_id in wanted.values()}, now, is_dead)
     return lost, {name: held[run_id].holder for name, run_id in wanted.items() if run_id not in lost}
+
+
+def _living(held: Mapping[str, _Held], now: float, is_dead: Callable[[int, str | None], bool]) -> set[str]:
+    return {
+        run_id for run_id, one in held.items() if one.expires > now and not is_dead(one.holder.pid, one.birth)
+    }
 
 
 def _read_held(connection: Connection) -> dict[str, _Held]:

@@ -18,7 +18,7 @@ def birth_of(pid: int) -> str | None:
         place = _place()
     except OSError:
         return None
-    # The program's name, in parentheses, may hold anything; then come its state and, 19 on, its start in ticks.
+    # The name, in parentheses, may hold anything; its state comes next, and its start, in ticks, 19 words on.
     state, *rest = stat.rpartition(")")[2].split()
     return None if state in "ZX" else f"{place} {rest[18]}"
 
