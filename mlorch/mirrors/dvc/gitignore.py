@@ -40,7 +40,7 @@ def ignored(project: Path, paths: Sequence[str]) -> set[str]:
         )  # fmt: skip
     except OSError:
         return set()
-    return set(done.stdout.split("\0"))
+    return set(filter(None, done.stdout.split("\0")))
 
 
 def _line(path: str) -> str:

@@ -125,19 +125,22 @@ class DvcMirror:
         """Write every file: objects first, so that nothing names one that is not there, and the note last."""
         lost = _keep_objects(repository, stages, after=note.get("seq", 0))
         folder = _pipeline_folder(self._project)
-        stages = _without_foreign_metrics(self._project, stages, folder / "dvc.yaml")
         pipeline = [
             (folder / name).relative_to(self._project).as_posix() for name in ("dvc.yaml", "dvc.lock")
         ]
+        ours = _ours(folder / "dvc.yaml", note)
         texts = {PARAMS_FILE: params_text(stages)}
         stage_of_dvc = os.environ.get("DVC_STAGE")
         if not stage_of_dvc:
+            stages = _without_foreign_metrics(self._project, stages, ours)
             wdir = None if folder == self._project else ".."
             texts |= zip(pipeline, (pipeline_text(stages, wdir), lock_text(stages)), strict=True)
-        texts |= {stage.metrics.path: stage.metrics_text for stage in stages if stage.metrics}
-        written = [
-            path for path, text in texts.items() if text and replace(self._project / path, text.encode())
-        ]
+            ours += texts[pipeline[0]]
+        texts |= {
+            one.metrics.path: one.metrics_text for one in stages if one.metrics and one.metrics.path in ours
+        }
+        texts = {path: text for path, text in texts.items() if text}
+        written = [path for path, text in texts.items() if replace(self._project / path, text.encode())]
         if stage_of_dvc:
             return DvcReport(
                 "pending", f"DVC records its stage {stage_of_dvc} itself, the next run the others"
@@ -145,17 +148,13 @@ class DvcMirror:
         outs = [entry.path for stage in stages for entry in stage.outs]
         if repository.is_ignoring and note.get("outs") != outs:
             ignore(self._project, outs)
-        seq, fact = _newest(self._made or {})
-        repository.write_note(
-            {
-                "seq": seq,
-                "id": fact.materialization_id,
-                "code": _digest(self._defined),
-                "files": pipeline,
-                "outs": outs,
-            }
-        )
+        repository.write_note({**self._seen(), "files": list(texts), "outs": outs})
         return _report(stages, written, lost)
+
+    def _seen(self) -> dict[str, Json]:
+        """Return by what the next flush knows that nothing happened since."""
+        seq, fact = _newest(self._made or {})
+        return {"seq": seq, "id": fact.materialization_id, "code": _digest(self._defined)}
 
 
 def _newest(made: Mapping[Slot, Made]) -> Made:
@@ -204,14 +203,18 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-def _without_foreign_metrics(project: Path, stages: Iterable[Stage], pipeline: Path) -> list[Stage]:
-    """Leave out the metrics whose file is there although no pipeline of ours names it."""
-    named = pipeline.read_text() if pipeline.exists() else ""
+def _ours(pipeline: Path, note: Mapping[str, Json]) -> str:
+    """Return a text in which the path of every metrics file that mlorch wrote stands."""
+    return "\n".join([*note.get("files", ()), pipeline.read_text() if pipeline.exists() else ""])
+
+
+def _without_foreign_metrics(project: Path, stages: Iterable[Stage], ours: str) -> list[Stage]:
+    """Leave out the metrics whose file is there, but not by mlorch."""
     return [
-        changed(stage, metrics=None)
-        if stage.metrics and stage.metrics.path not in named and (project / stage.metrics.path).exists()
-        else stage
-        for stage in stages
+        changed(one, metrics=None)
+        if one.metrics and one.metrics.path not in ours and (project / one.metrics.path).exists()
+        else one
+        for one in stages
     ]
 
 
