@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import sys
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from mlorch.definitions.config import mask
 from mlorch.errors import BusyError
 from mlorch.log import Slot, slot_name
 
@@ -48,6 +50,12 @@ def holding(
         leases.release(holder)
 
 
+def command_line() -> str:
+    """Return the command of this process, at most 200 characters, passwords in URLs masked."""
+    text: str = mask(shlex.join([os.path.basename(sys.argv[0]), *sys.argv[1:]]))
+    return text[:200]
+
+
 def _acquire(
     leases: Leases,
     names: Sequence[str],
@@ -76,5 +84,4 @@ def _keep(leases: Leases, holder: Holder, stop: threading.Event) -> None:
 def _holder(run_id: str) -> Holder:
     from mlorch.storage.leases import Holder
 
-    command = " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]])[:200]
-    return Holder(run_id, socket.gethostname(), os.getpid(), command, time.time())
+    return Holder(run_id, socket.gethostname(), os.getpid(), command_line(), time.time())

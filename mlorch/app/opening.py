@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 import importlib
 import importlib.util
 import os
+import socket
 import subprocess
 import sys
 import traceback
@@ -14,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mlorch.app.holding import command_line
 from mlorch.definitions.definitions import Definitions, load_assets_from_modules
 from mlorch.errors import InvalidConfigError, InvalidDefinitionError, MlorchError
 from mlorch.instance import Instance
@@ -72,6 +75,16 @@ def load_definitions(settings: Settings) -> Definitions:
             f"{settings.definitions!r} declares nothing; write defs = Definitions(assets=[…])"
         )
     return Definitions(assets)
+
+
+def run_source() -> dict[str, Any]:
+    """Return who runs what: {"user", "host", "pid", "command"}, passwords in URLs masked."""
+    return {
+        "user": getpass.getuser(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "command": command_line(),
+    }
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:

@@ -104,7 +104,7 @@ def newest_runs(instance: Instance, limit: int) -> list[RunView]:
     started = instance.log.read(kinds={RunStarted.kind}, newest_first=True, limit=limit)
     after = started[-1].seq if started else 0
     ended = {one.event.run_id: one.event for one in instance.log.read(after, kinds={RunFinished.kind})}
-    holders = instance.leases.holders(time.time()) if instance.leases is not None else set()
+    holders = instance.leases.runs(time.time()) if instance.leases is not None else set()
     return [
         RunView(one.event, _end(ended.get(one.event.run_id)), one.event.run_id in holders, instance)
         for one in started

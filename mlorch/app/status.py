@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -68,7 +69,7 @@ def asset_statuses(
     """Return the status of each selected asset, in the order of the graph; None means external ones too."""
     assessment = assess(definitions, instance, auto=auto)
     failed = _failed(instance.log, assessment.history)
-    running = _in_progress(instance.log)
+    running = _in_progress(instance)
     nodes = definitions.graph.nodes
     chosen = set(nodes) if selection is None else set(select(selection, definitions.graph))
     return [_asset_status(assessment, key, failed, running) for key in nodes if key in chosen]
@@ -144,13 +145,15 @@ def _failed(log: EventLog, history: History) -> set[Slot]:
     return found
 
 
-def _in_progress(log: EventLog) -> set[Slot]:
-    """Return the slots that runs without an end have started and not finished."""
+def _in_progress(instance: Instance) -> set[Slot]:
+    """Return the slots that living runs have started and not finished."""
+    log = instance.log
+    living = instance.leases.runs(time.time()) if instance.leases is not None else set()
     newest = log.read(kinds={RunStarted.kind, RunFinished.kind}, newest_first=True, limit=IN_PROGRESS_RUNS)
     ended = {one.event.run_id for one in newest if isinstance(one.event, RunFinished)}
     found: set[Slot] = set()
     for record in newest:
-        if not isinstance(record.event, RunStarted) or record.event.run_id in ended:
+        if not isinstance(record.event, RunStarted) or record.event.run_id not in living - ended:
             continue
         for fact in log.read(record.seq, run_id=record.event.run_id):
             if isinstance(fact.event, StepStarted):

@@ -15,7 +15,7 @@ from mlorch.definitions.io import InputContext, IOManager, OutputContext, Stored
 from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.results import NO_VALUE, DataVersion, MaterializeResult, Output
 from mlorch.definitions.specs import CONTENT
-from mlorch.errors import MlorchError, NotFoundError, SchemaError, TypeCheckError
+from mlorch.errors import IntegrityError, MlorchError, NotFoundError, SchemaError, TypeCheckError
 from mlorch.events import AssetMaterialized, CheckEvaluated, Event, Input, OutputCaptured
 from mlorch.execution.capture import Captured, capturing
 from mlorch.execution.context import AssetExecutionContext, plain
@@ -124,7 +124,12 @@ def load(kept: Kept, annotation: Any, tools: Tools, resources: Mapping[str, Any]
         content_hash=kept.content_hash,
         metadata=kept.metadata,
     )
-    return _manager(kept, tools, resources).load_input(context)
+    try:
+        return _manager(kept, tools, resources).load_input(context)
+    except IntegrityError as error:
+        # A store knows places, not assets; the cure is a command that needs the asset's name.
+        words = kept.slot[0] if kept.slot[1] is None else f"{kept.slot[0]} --partition {kept.slot[1]}"
+        raise IntegrityError(str(error).replace("ASSET", words)) from None
 
 
 def _manager(kept: Kept, tools: Tools, resources: Mapping[str, Any]) -> IOManager:
