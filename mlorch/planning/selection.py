@@ -26,19 +26,18 @@ def select(expression: str | Sequence[str] | None, graph: AssetGraph) -> tuple[s
 
     None means everything, several expressions mean their union. Each `+` is one level, everywhere.
     Raises InvalidSelectionError where an expression does not parse, where it names what does not exist,
-    and where it asks for nothing but an external asset.
+    and where external assets are all that it finds.
     """
     nodes = graph.nodes
     expressions = ["*"] if expression is None else [expression] if isinstance(expression, str) else expression
-    chosen: set[str] = set()
-    for one in expressions:
-        term = _Parser(one).parse()
-        if isinstance(term, _Name) and term.key in nodes and nodes[term.key].is_external:
-            raise InvalidSelectionError(
-                f"{term.key!r} is external: it is made elsewhere; '{term.key}+' selects what reads it"
-            )
-        chosen |= term.keys(graph)
-    return tuple(key for key, node in nodes.items() if key in chosen and not node.is_external)
+    found = set().union(*(_Parser(one).parse().keys(graph) for one in expressions))
+    chosen = tuple(key for key, node in nodes.items() if key in found and not node.is_external)
+    if found and not chosen:
+        one = min(found)
+        raise InvalidSelectionError(
+            f"{one!r} is external: it is made elsewhere; '{one}+' selects what reads it"
+        )
+    return chosen
 
 
 # ----------------------------------------------------------------------------------------------- what is said
@@ -64,9 +63,9 @@ class _Name:
 
     def _wildcard(self, graph: AssetGraph) -> str:
         """`ml/*` reads as all downstream of `ml/`; whoever writes it means something else."""
-        if any(key.startswith(self.key) for key in graph.nodes):
+        if self.key and any(key.startswith(self.key) for key in graph.nodes):
             return f"; for a wildcard write key:{self.key}*"
-        if any(key.endswith(self.key) for key in graph.nodes):
+        if self.key and any(key.endswith(self.key) for key in graph.nodes):
             return f"; for a wildcard write key:*{self.key}"
         return ""
 
