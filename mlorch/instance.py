@@ -67,6 +67,7 @@ class Instance:
 
 
 def _open(url: str, data: str, folder: Path) -> Instance:
+    from mlorch.iomanagers.files import open_store
     from mlorch.storage.leases import SqlLeases
     from mlorch.storage.sql import open_log
 
