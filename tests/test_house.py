@@ -84,6 +84,7 @@ def test_every_function_stays_short() -> None:
     found = [
         (shown(path), name, lines)
         for path in sources("mlorch", "examples", "bench")
+        if path.parent.name != "versions"  # a migration is one list of statements, never touched again
         for name, lines in functions(path)
     ]
     assert found
