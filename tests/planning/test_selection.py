@@ -144,8 +144,8 @@ def test_what_is_meant(expression: str | Sequence[str], expected: str) -> None:
         ("tag:tier=3", "no asset has the tag 'tier=3'; did you mean 'tier=2'?"),
         ("source", "'source' is external: it is made elsewhere; 'source+' selects what reads it"),
         (
-            ["flights", "source"],
-            "'source' is external: it is made elsewhere; 'source+' selects what reads it",
+            ["source", "not *"],
+            "'lookup' is external: it is made elsewhere; 'lookup+' selects what reads it",
         ),
     ],
 )
