@@ -230,10 +230,24 @@ def test_everything_that_comes_along_is_pinned() -> None:
     assert {name for name in PINS if name.startswith(("torch", "tensorflow", "nvidia"))} == set()
 
 
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
+    made_by = metadata.packages_distributions()
+    trees = [ast.parse(path.read_text()) for path in sources("mlorch")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {one.name for node in nodes if isinstance(node, ast.Import) for one in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    tops = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"mlorch"}
+    homes = {top: {canonicalize_name(one) for one in made_by[top]} for top in tops}
+    wanted = {canonicalize_name(Requirement(each).name) for each in PROJECT["dependencies"]}
+    assert {top for top, home in homes.items() if not home & wanted} == set()
+    # Time zones are data; the module that looks for them is the standard library's.
+    assert wanted - set().union(*homes.values()) == {"tzdata"}
+
+
 def test_each_dependency_has_its_line() -> None:
     lines = (HOUSE / "docs" / "decisions" / "0001-dependencies.md").read_text().splitlines()
     words = {
-        word for line in lines if line.startswith("| ") for word in re.findall(r"[\w-]+", line.split("|")[1])
+        word for line in lines if line.startswith("| ") for word in re.findall(r"[\w.-]+", line.split("|")[1])
     }
     assert {wanted.name for wanted in declared()} - words == set()
 
