@@ -53,7 +53,7 @@ class DvcMirror:
         self._log = log
         self._defined = defined
         self._patience = patience
-        self._made: dict[Slot, Made] | None = None
+        self._made: dict[Slot, Made] = {}
         self._old: dict[int, AssetMaterialized] = {}
 
     def handle(self, records: Sequence[Record]) -> None:
@@ -75,8 +75,8 @@ class DvcMirror:
             return DvcReport(
                 "off", f"Not mirrored to DVC: {self._project} has no .dvc (`dvc init` makes one)"
             )
-        note = repository.read_note()
-        if self._is_up_to_date(note):
+        note, is_news = self._news(repository.read_note())
+        if not is_news:
             return DvcReport("unchanged", "DVC is up to date")
         with repository.locked(self._patience):
             made = self._read_log()
@@ -85,21 +85,20 @@ class DvcMirror:
                 return DvcReport("unchanged", "DVC is up to date: nothing recorded lies in the project")
             return self._write(repository, stages, note)
 
-    def _is_up_to_date(self, note: Mapping[str, Json]) -> bool:
-        """Tell whether the last flush saw the newest fact of this very log, and its files are there."""
+    def _news(self, note: dict[str, Json]) -> tuple[dict[str, Json], bool]:
+        """Return what the last flush noted, {} if it saw another log, and whether there is more to write."""
         if not note:
-            return not self._log.read(kinds=_KINDS, limit=1)
-        if self._defined is not None and note["code"] != _digest(self._defined):
-            return False
+            return {}, bool(self._log.read(kinds=_KINDS, limit=1))
         newest = self._log.read(after=note["seq"] - 1, kinds=_KINDS, limit=2)
-        if [[seq, _identity(event)] for seq, event in newest] != [[note["seq"], note["id"]]]:
-            return False
-        return all((self._project / path).exists() for path in note["files"])
+        if not newest or [newest[0].seq, _identity(newest[0].event)] != [note["seq"], note["id"]]:
+            return {}, True
+        is_same_code = self._defined is None or note["code"] == _digest(self._defined)
+        is_whole = all((self._project / path).exists() for path in note["files"])
+        return note, len(newest) > 1 or not is_same_code or not is_whole
 
     def _read_log(self) -> dict[Slot, Made]:
         """Learn the newest materialization of each slot; after the first time only what came since."""
-        if self._made is None:
-            self._made = {}
+        if not self._made:
             records: Iterable[Record] = self._log.latest(AssetMaterialized.kind).values()
         else:
             records = self._log.read(after=_newest(self._made).seq, kinds=_KINDS)
@@ -124,27 +123,12 @@ class DvcMirror:
     def _write(self, repository: Repository, stages: Sequence[Stage], note: Mapping[str, Json]) -> DvcReport:
         """Write every file: objects first, so that nothing names one that is not there, and the note last."""
         lost = _keep_objects(repository, stages, after=note.get("seq", 0))
-        folder = _pipeline_folder(self._project)
-        pipeline = [
-            (folder / name).relative_to(self._project).as_posix() for name in ("dvc.yaml", "dvc.lock")
-        ]
-        ours = _ours(folder / "dvc.yaml", note)
-        texts = {PARAMS_FILE: params_text(stages)}
-        stage_of_dvc = os.environ.get("DVC_STAGE")
-        if not stage_of_dvc:
-            stages = _without_foreign_metrics(self._project, stages, ours)
-            wdir = None if folder == self._project else ".."
-            texts |= zip(pipeline, (pipeline_text(stages, wdir), lock_text(stages)), strict=True)
-            ours += texts[pipeline[0]]
-        texts |= {
-            one.metrics.path: one.metrics_text for one in stages if one.metrics and one.metrics.path in ours
-        }
-        texts = {path: text for path, text in texts.items() if text}
+        stage_of_dvc = os.environ.get("DVC_STAGE", "")
+        texts = _texts(self._project, stages, note.get("files", ()), is_in_stage=bool(stage_of_dvc))
         written = [path for path, text in texts.items() if replace(self._project / path, text.encode())]
         if stage_of_dvc:
-            return DvcReport(
-                "pending", f"DVC records its stage {stage_of_dvc} itself, the next run the others"
-            )
+            message = f"DVC records its stage {stage_of_dvc} itself, the next run the others"
+            return DvcReport("pending", message)
         outs = [entry.path for stage in stages for entry in stage.outs]
         if repository.is_ignoring and note.get("outs") != outs:
             ignore(self._project, outs)
@@ -153,7 +137,7 @@ class DvcMirror:
 
     def _seen(self) -> dict[str, Json]:
         """Return by what the next flush knows that nothing happened since."""
-        seq, fact = _newest(self._made or {})
+        seq, fact = _newest(self._made)
         return {"seq": seq, "id": fact.materialization_id, "code": _digest(self._defined)}
 
 
@@ -182,6 +166,31 @@ def _keep_objects(repository: Repository, stages: Iterable[Stage], *, after: int
     return lost
 
 
+def _texts(
+    project: Path, stages: Sequence[Stage], written: Collection[str], *, is_in_stage: bool
+) -> dict[str, str]:
+    """Return the text of each file by its path, in the order in which to write them.
+
+    `written` has the files of the last flush. While DVC runs a stage, only what `dvc.yaml` names for a stage.
+    """
+    folder = _pipeline_folder(project)
+    pipeline = folder / "dvc.yaml"
+    named = pipeline.read_text() if pipeline.exists() else ""
+    stages = [_without_foreign_metrics(stage, project, [named, *written]) for stage in stages]
+    others = {PARAMS_FILE: params_text(stages)}
+    others |= {stage.metrics.path: stage.metrics_text for stage in stages if stage.metrics}
+    if is_in_stage:
+        return {path: text for path, text in others.items() if text and path in named}
+    place = folder.relative_to(project)
+    texts = {
+        f"{place / 'dvc.yaml'}": pipeline_text(stages, None if place == Path() else ".."),
+        f"{place / 'dvc.lock'}": lock_text(stages),
+        # Metrics that no pipeline names are somebody else's, so that it has to be written before them.
+        **others,
+    }
+    return {path: text for path, text in texts.items() if text}
+
+
 def _pipeline_folder(project: Path) -> Path:
     """Return where `dvc.yaml` belongs: in the project, or in "dvc" where the project has one of its own.
 
@@ -203,19 +212,12 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-def _ours(pipeline: Path, note: Mapping[str, Json]) -> str:
-    """Return a text in which the path of every metrics file that mlorch wrote stands."""
-    return "\n".join([*note.get("files", ()), pipeline.read_text() if pipeline.exists() else ""])
-
-
-def _without_foreign_metrics(project: Path, stages: Iterable[Stage], ours: str) -> list[Stage]:
-    """Leave out the metrics whose file is there, but not by mlorch."""
-    return [
-        changed(one, metrics=None)
-        if one.metrics and one.metrics.path not in ours and (project / one.metrics.path).exists()
-        else one
-        for one in stages
-    ]
+def _without_foreign_metrics(stage: Stage, project: Path, ours: Collection[str]) -> Stage:
+    """Leave out metrics whose file is there, but named in no text of ours."""
+    entry = stage.metrics
+    if not entry or any(entry.path in text for text in ours) or not (project / entry.path).exists():
+        return stage
+    return changed(stage, metrics=None)
 
 
 def _report(stages: Sequence[Stage], written: Sequence[str], lost: int) -> DvcReport:

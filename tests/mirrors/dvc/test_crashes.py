@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,15 +19,18 @@ from tests.mirrors.dvc.world import World
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    """A project in git that was flushed once, and then retrained."""
+def world(tmp_path: Path, needs_program: Any) -> World:
+    """A project in git that was flushed once, and then retrained with an asset more."""
     project = tmp_path / "project"
     (project / ".dvc" / "tmp").mkdir(parents=True)
+    git = [needs_program("git"), "init", "--quiet", "--template="]
+    subprocess.run(git, cwd=project, check=True)
     world = World(project)
     world.retrain("1")
     DvcMirror(project, world.log).flush()
     world.run = "run-2"
     world.retrain("2")
+    world.make("new", "2", code="odd: code", metrics={"auc": 0.9})
     return world
 
 

@@ -118,12 +118,18 @@ def test_what_was_deleted_comes_back(world: World, name: str) -> None:
 
 
 def test_another_log_in_the_same_project_is_news(world: World) -> None:
-    world.make("model", "old")
+    world.retrain()
     mirror(world).flush()
     world.log = MemoryLog()
     world.run = "run of another log"
-    world.make("model", "new")
+    fact = world.make("model", "new")
+    (
+        world.project / ".dvc/cache/files/md5" / str(fact.content_hash)[:2] / str(fact.content_hash)[2:]
+    ).unlink()
     assert mirror(world).flush().state == "written"
+    assert (
+        world.project / ".dvc/cache/files/md5" / str(fact.content_hash)[:2] / str(fact.content_hash)[2:]
+    ).exists()
 
 
 def test_an_empty_log_takes_nothing_away(world: World) -> None:
@@ -131,8 +137,11 @@ def test_an_empty_log_takes_nothing_away(world: World) -> None:
     mirror(world).flush()
     wanted = contents(world.project)
     world.log = MemoryLog()
-    assert mirror(world).flush().state == "unchanged"
+    following = mirror(world)
+    assert following.flush().state == "unchanged"
     assert contents(world.project) == wanted
+    world.make("model", "of the new log")
+    assert following.flush().state == "written"
 
 
 def test_new_code_shows_without_a_run(world: World) -> None:
