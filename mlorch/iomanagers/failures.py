@@ -76,13 +76,22 @@ def _cases(cases: Any, schema: Any) -> Iterator[_Case]:
         elif is_whole:
             column = ", ".join(schema.unique or []) if check == "multiple_fields_uniqueness" else "(frame)"
         key = row if is_whole and row is not None else ("case", number)
-        yield _Case(str(column), _clip(str(check), _LONG), " ".join(str(_plain(found)).split()), row, key)
+        yield _Case(
+            "(index)" if column is None else str(column),
+            _clip(str(check), _LONG),
+            " ".join(str(_plain(found)).split()),
+            row,
+            key,
+        )
 
 
 def _samples(frame: Any, broken: dict[Any, list[str]]) -> Iterator[dict[str, Any]]:
     if hasattr(frame, "iloc"):
-        some = frame[frame.index.isin(list(broken))].head(_SAMPLES)
-        labels, rows = list(some.index), some.itertuples(index=False, name=None)
+        # pandera tells a row of several levels by the text of its labels.
+        index = frame.index.map(str) if frame.index.nlevels > 1 else frame.index
+        is_broken = index.isin(list(broken))
+        labels, some = index[is_broken][:_SAMPLES], frame[is_broken].head(_SAMPLES)
+        rows = some.itertuples(index=False, name=None)
     else:
         labels = sorted(broken)
         rows = frame[labels].rows()

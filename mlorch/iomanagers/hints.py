@@ -33,7 +33,7 @@ def alternatives(annotation: Any) -> tuple[Any, ...]:
 def class_of(annotation: Any) -> type | None:
     """Return the class of a plain or subscripted annotation, None where it is something else."""
     cls = types.NoneType if annotation is None else typing.get_origin(annotation) or annotation
-    return cls if isinstance(cls, type) and cls is not Parameter.empty else None
+    return cls if isinstance(cls, type) and cls not in (Any, Parameter.empty) else None
 
 
 def judge(annotation: Any) -> Judge:
@@ -106,7 +106,7 @@ def _items(origin: type, arguments: tuple[Any, ...]) -> Judge:
 def _tuple(origin: type, arguments: tuple[Any, ...]) -> Judge:
     if arguments[-1] is Ellipsis:
         return _items(origin, arguments)
-    outer, inner = _instance(origin), [judge(argument) for argument in arguments if argument != ()]
+    outer, inner = _instance(origin), [judge(argument) for argument in arguments]
 
     def tell(value: Any) -> str:
         if outer(value):

@@ -176,5 +176,5 @@ def _validated(value: Any, annotation: Any, where: str, known: schemas.Known) ->
 
 def _contradiction(value: Any, annotation: Any, where: str, instead: str) -> str:
     is_number = type(value).__module__ == "numpy" and hasattr(value, "item") and not hasattr(value, "__len__")
-    hint = "; its item() is a plain Python value" if is_number else ""
+    hint = "; item() makes it a plain value" if is_number else ""
     return f"{where} {instead} where its annotation says {hints.name(annotation)}{hint}"

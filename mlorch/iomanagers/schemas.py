@@ -78,15 +78,24 @@ def digest(model: Model) -> str | None:
 
 
 def _checked(frame: Any, schema: Any, where: str) -> Any:
+    if not hasattr(frame, "iloc"):
+        return _run(frame, schema, where)
+    if schema.index is None and not frame.index.is_unique:
+        # pandera stumbles over rows that share a label; here labels mean nothing to it, so positions will do.
+        counted = _run(frame.reset_index(drop=True), schema, where)
+        return counted.set_axis(frame.index.take(counted.index))
+    # pandera would copy all of the frame; of a shallow copy pandas copies the columns that are changed.
+    return _run(frame.copy(deep=False), schema, where, inplace=True)
+
+
+def _run(frame: Any, schema: Any, where: str, **options: Any) -> Any:
     from pandera.config import ValidationDepth, config_context
     from pandera.errors import SchemaErrors
 
-    # pandera would copy all of a pandas frame to coerce one column; pandas itself copies what is changed.
-    own, options = (frame.copy(deep=False), {"inplace": True}) if hasattr(frame, "iloc") else (frame, {})
     try:
         # Whatever the environment says: what is recorded as checked was checked.
         with config_context(validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA):
-            return schema.validate(own, lazy=True, **options)
+            return schema.validate(frame, lazy=True, **options)
     except SchemaErrors as errors:
         found = report(errors.failure_cases, frame, schema, where)
         raise SchemaError(message(found, errors.failure_cases, schema), found) from None
@@ -122,7 +131,9 @@ class _IndescribableError(Exception):
     """Something in a schema can't be told from something else by its text."""
 
 
-_COSMETIC = frozenset({"title", "description", "metadata", "index", "strategy", "constraint", "_check_fn"})
+_COSMETIC = frozenset(
+    {"title", "description", "error", "metadata", "index", "strategy", "constraint", "_check_fn"}
+)
 """What a digest leaves out: it checks nothing, or, as the index, is checked each time."""
 
 

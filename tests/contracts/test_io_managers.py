@@ -64,7 +64,7 @@ def same_model(left: Any, right: Any) -> bool:
 
 
 def same_array(left: Any, right: Any) -> bool:
-    return left.dtype == right.dtype and left.tobytes() == right.tobytes()
+    return bool(left.dtype == right.dtype and left.tobytes() == right.tobytes())
 
 
 TABLE = np.random.default_rng(0).normal(size=(80, 3))
