@@ -41,9 +41,9 @@ class Said(NamedTuple):
 
 def gather(targets: Iterable[Target]) -> Said:
     """Part what stays as it is from what has to be followed."""
-    all_ = list(targets)
-    text = "\n".join(one if isinstance(one, str) else "?" for one in all_)
-    return Said(text, tuple(one for one in all_ if not isinstance(one, str)))
+    listed = list(targets)
+    text = "\n".join(one if isinstance(one, str) else "?" for one in listed)
+    return Said(text, tuple(one for one in listed if not isinstance(one, str)))
 
 
 def defined(module: Module, name: str) -> Defined:
@@ -140,7 +140,11 @@ class Names:
 
     def _held(self, module: Module, path: tuple[str, ...]) -> list[Target]:
         name = path[0]
-        if name not in module.values or (module.source and name in module.source.set_by_functions):
+        if name not in module.values or name.startswith(
+            "__"
+        ):  # `__file__` and `__name__` say where, not what
+            return []
+        if module.source is not None and name in module.source.set_by_functions:
             return []
         value = module.values[name]
         return self._attribute(value.__name__, path[1:]) if isinstance(value, ModuleType) else [Held(value)]

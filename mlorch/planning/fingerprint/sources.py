@@ -137,7 +137,7 @@ class Source:
                 for handler in node.handlers:
                     self._collect(handler.body, (*guards, "except", handler.type or "all"))
                 self._collect((*node.orelse, *node.finalbody), (*guards, "else"))
-            else:
+            elif not _is_for_checkers(node):
                 self._note(node, guards)
 
     def _note(self, node: ast.stmt, guards: tuple[Item, ...]) -> None:
@@ -266,6 +266,13 @@ def _first_line(node: ast.AST) -> int:
     first = node.decorator_list[0] if isinstance(node, _DEFINITIONS) and node.decorator_list else node
     line: int = first.lineno  # type: ignore[attr-defined]
     return line
+
+
+def _is_for_checkers(node: ast.stmt) -> bool:
+    """True of `name: int` and of overloads, which do nothing when they run."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return any(dotted(one)[-1:] == ("overload",) for one in node.decorator_list)
+    return isinstance(node, ast.AnnAssign) and node.value is None
 
 
 def _is_script(test: ast.expr) -> bool:

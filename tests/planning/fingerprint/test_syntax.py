@@ -47,6 +47,11 @@ SAME = {
         "from typing import Final\nK: Final = 1\ndef f(): return K",
         "K = 1\ndef f(): return K",
     ),
+    "constant annotated elsewhere": ("K: int\nK = 1\ndef f(): return K", "K = 1\ndef f(): return K"),
+    "overloads": (
+        "from typing import overload\n@overload\ndef g(x: int): ...\ndef g(x): return x\nf = g",
+        "def g(x): return x\nf = g",
+    ),
     "annotations of a plain class": (
         "class C:\n    k: int = 1\n    j: str\n    def m(self) -> int: ...\ndef f(): return C",
         "class C:\n    k = 1\n    def m(self): ...\ndef f(): return C",
