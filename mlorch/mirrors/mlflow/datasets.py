@@ -17,8 +17,8 @@ _NAME_LENGTH = 500
 _MOST = 40
 
 _TYPES = (
-    (re.compile(r"u?int(8|16)|u?int32|int32", re.I), "integer"),
-    (re.compile(r"u?int64", re.I), "long"),
+    (re.compile(r"u?int(8|16)|int32", re.I), "integer"),
+    (re.compile(r"u?int64|uint32", re.I), "long"),
     (re.compile(r"float(16|32)", re.I), "float"),
     (re.compile(r"(float64|decimal)", re.I), "double"),
     (re.compile(r"bool(ean)?", re.I), "boolean"),
