@@ -134,7 +134,7 @@ class SqlLog:
         except (KeyError, TypeError, ValueError) as error:
             raise StorageError(
                 f"{self.engine.url.database} has a record that can't be read ({error!r}). If a newer mlorch "
-                "wrote it, install that; if somebody changed it, put a copy of the database back"
+                "wrote it, install that; if somebody changed it, put back a copy of the database"
             ) from error
 
     def _find(self, connection: Connection, digests: set[str]) -> Mapping[str, Json]:

@@ -99,8 +99,8 @@ _OS_ERRORS = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_IOERR: errno.EIO
 
 _DENIED = "can't be opened or written: check the permissions of the file and of its folder"
 _REASONS = {
-    sqlite3.SQLITE_NOTADB: "is not a database and was left as it is: move it away, or put a copy back",
-    sqlite3.SQLITE_CORRUPT: "is damaged and was left as it is: put a copy back, or try sqlite3's `.recover`",
+    sqlite3.SQLITE_NOTADB: "is no database and was left as it is: put back a copy, or move it to begin anew",
+    sqlite3.SQLITE_CORRUPT: "is damaged and was left as it is: put back a copy, or try sqlite3's `.recover`",
     sqlite3.SQLITE_CANTOPEN: _DENIED,
     sqlite3.SQLITE_PERM: _DENIED,
     sqlite3.SQLITE_READONLY: _DENIED,

@@ -86,5 +86,9 @@ leases = Table(
 )
 """What is held, and by which of the holders."""
 
-revision = Table("alembic_version", MetaData(), Column("version_num", String(32), nullable=False))
+revision = Table(
+    "alembic_version",
+    MetaData(naming_convention={"pk": "%(table_name)s_pkc"}),
+    Column("version_num", String(32), primary_key=True),
+)
 """Alembic's own table, written here for a new database, so that alembic need not be imported."""

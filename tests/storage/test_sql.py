@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Barrier, Thread
+
+import pytest
+
+from mlorch.errors import StorageError
+from mlorch.log import follow
+from mlorch.storage.sql import SqlLog, find_log, open_log
+from tests.crashes.appending import SIZE, check, start
+from tests.facts import made, started
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "mlorch.db"
+
+
+@pytest.fixture
+def log(path: Path) -> Iterator[SqlLog]:
+    with closing(open_log(path)) as log:
+        yield log
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Drop root's right to read and write everything; without root there is nothing to drop."""
+    if os.getuid() != 0:
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A folder that everybody may enter, as pytest's is not, and only its owner may write."""
+    folder = Path(tempfile.mkdtemp(prefix="mlorch-"))
+    folder.chmod(0o555)
+    yield folder
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def test_what_is_missing_is_made_and_found_again(tmp_path: Path) -> None:
+    path = tmp_path / "project" / ".mlorch" / "mlorch.db"
+    with closing(open_log(path)) as log:
+        log.append([made()])
+    for where in (str(path), f"sqlite:///{path}"):
+        with closing(open_log(where)) as log:
+            assert [record.event for record in log.read()] == [made()]
+
+
+def test_a_path_may_hold_any_character(tmp_path: Path) -> None:
+    path = tmp_path / "50% of #1? über & so" / "mlorch.db"
+    for _ in range(2):
+        with closing(open_log(path)) as log:
+            log.append([made()])
+    assert path.exists()
+
+
+def test_a_log_that_is_not_there_is_not_made_to_be_read(path: Path) -> None:
+    assert find_log(path) is None
+    assert not path.exists()
+    path.touch()
+    assert find_log(path) is None
+    with closing(open_log(path)) as log:
+        log.append([made()])
+    found = find_log(path)
+    assert found is not None
+    with closing(found):
+        assert len(found.read()) == 1
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("sqlite://", "sqlite:///path/of/file.db"),
+        ("mysql://me:secret@host/db", "sqlite:///path/of/file.db"),
+        ("://", "no URL of a database"),
+    ],
+)
+def test_urls_of_something_else_are_refused(where: str, said: str) -> None:
+    with pytest.raises(StorageError, match=said) as raised:
+        open_log(where)
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a database at all, but long enough" * 100, b"SQLite format 3\0" + b"x" * 4096]
+)
+def test_a_file_that_is_no_database_is_named_and_left_alone(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    for opening in (open_log, find_log):
+        with pytest.raises(StorageError, match=r"mlorch\.db is no database .* left as it is"):
+            opening(path)
+    assert path.read_bytes() == content
+    assert [one.name for one in path.parent.iterdir()] == ["mlorch.db"]
+
+
+def test_a_damaged_page_is_named_when_it_is_read(path: Path) -> None:
+    with closing(open_log(path)) as log:
+        log.append([made(metadata={"text": "x" * 50_000})])
+    with path.open("r+b") as file:
+        file.seek(-40_000, os.SEEK_END)
+        file.write(b"\xff" * 40_000)
+    with closing(open_log(path)) as log, pytest.raises(StorageError, match=r"mlorch\.db is damaged"):
+        log.read()
+
+
+def test_a_file_cut_short_is_named_when_it_is_opened(path: Path) -> None:
+    with closing(open_log(path)) as log:
+        log.append([made(metadata={"text": "x" * 50_000})])
+    os.truncate(path, path.stat().st_size // 8192 * 4096)
+    content = path.read_bytes()
+    with pytest.raises(StorageError, match=r"mlorch\.db is damaged"):
+        open_log(path)
+    assert path.read_bytes() == content
+
+
+def test_a_record_of_a_newer_mlorch_is_refused(path: Path, log: SqlLog) -> None:
+    log.append([started()])
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("UPDATE events SET kind = 'rocket_launched'")
+        raw.commit()
+    with pytest.raises(StorageError, match=r"mlorch\.db has a record .*rocket_launched.* newer mlorch"):
+        log.read()
+
+
+def test_a_folder_in_place_of_the_database_is_refused(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(StorageError, match=r"mlorch\.db"):
+        open_log(path)
+
+
+def test_a_file_in_place_of_the_folder_is_refused(path: Path) -> None:
+    path.write_text("in the way")
+    for opening in (open_log, find_log):
+        with pytest.raises(StorageError, match=r"mlorch\.db"):
+            opening(path / ".mlorch" / "mlorch.db")
+
+
+def test_without_permission_to_write_the_path_is_named(reachable: Path) -> None:
+    with as_nobody(), pytest.raises(StorageError, match=f"{reachable} can't be written"):
+        open_log(reachable / "mlorch.db")
+    with as_nobody(), pytest.raises(StorageError, match=rf"{reachable}/\.mlorch can't be made"):
+        open_log(reachable / ".mlorch" / "mlorch.db")
+    assert list(reachable.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_open_elsewhere", [True, False])
+def test_reading_needs_no_permission_to_write(reachable: Path, is_open_elsewhere: bool) -> None:
+    path = reachable / "mlorch.db"
+    reachable.chmod(0o755)
+    writer = open_log(path)
+    writer.append([made()])
+    if not is_open_elsewhere:
+        writer.close()
+    reachable.chmod(0o555)
+    with as_nobody():
+        log = find_log(path)
+        assert log is not None
+        with closing(log):
+            assert [record.event for record in log.read()] == [made()]
+            with pytest.raises(StorageError, match=f"{path} can't be opened or written"):
+                log.append([made()])
+    writer.close()
+
+
+def test_what_cannot_be_written_as_json_keeps_nothing_of_its_batch(log: SqlLog) -> None:
+    log.append([made("a")])
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        log.append([made("b"), made("c", metadata={"frame": object()})])
+    assert [record.event for record in log.read()] == [made("a")]
+    assert log.latest("asset_materialized").keys() == {("a", None)}
+    assert log.append([made("d")]) == [2]
+
+
+def test_a_full_disk_is_an_error_of_the_system_and_loses_nothing(log: SqlLog) -> None:
+    environment = {"python": "3.11"}
+    log.append([made("a")])
+    # SQLite's own limit fails as a full disk does.
+    with log.engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    full = [made("b", environment=environment), made("c", metadata={"text": "x" * 100_000})]
+    with pytest.raises(OSError, match=r"mlorch\.db") as raised:
+        log.append(full)
+    assert raised.value.errno == errno.ENOSPC
+    assert [record.event for record in log.read()] == [made("a")]
+    with log.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+    # What the failed batch shared was lost with it, and is written again.
+    assert log.append(full) == [2, 3]
+    assert [record.event for record in log.read(1)] == full
+
+
+def test_what_facts_share_is_kept_once(path: Path, log: SqlLog) -> None:
+    environment = {"python": "3.11.7"}
+    for number in range(5):
+        log.append([made(f"a{number}", environment=dict(environment), definition={"group": "g"})])
+    with closing(open_log(path)) as other:
+        other.append([made("b", environment=environment)])
+        assert {str(record.event.environment) for record in other.latest("asset_materialized").values()} == {
+            str(environment)
+        }
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT count(*) FROM interned").fetchone() == (2,)
+        assert raw.execute("SELECT count(*) FROM events WHERE body LIKE '%3.11.7%'").fetchone() == (0,)
+
+
+def test_readers_go_on_while_somebody_writes(path: Path, log: SqlLog) -> None:
+    log.append([made()])
+    with closing(sqlite3.connect(path, isolation_level=None)) as raw:
+        raw.execute("BEGIN IMMEDIATE")
+        raw.execute("DELETE FROM events")
+        assert len(log.read()) == 1
+        raw.execute("ROLLBACK")
+
+
+def test_a_second_log_sees_what_the_first_kept(path: Path, log: SqlLog) -> None:
+    with closing(open_log(path)) as other:
+        for number in range(1, 11):
+            one, two = (log, other) if number % 2 else (other, log)
+            assert one.append([made(environment={"number": str(number)})]) == [number]
+            assert [record.seq for record in two.read(number - 1)] == [number]
+
+
+def append_to_new(path: Path, ready: Barrier) -> None:
+    ready.wait()
+    with closing(open_log(path)) as log:
+        log.append([made(), made()])
+
+
+def test_threads_that_make_one_database_at_once_all_succeed(tmp_path: Path) -> None:
+    for attempt in range(10):
+        path, ready = tmp_path / f"{attempt}.db", Barrier(4)
+        threads = [Thread(target=append_to_new, args=(path, ready)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with closing(open_log(path)) as log:
+            assert [record.seq for record in log.read()] == list(range(1, 9))
+
+
+def test_processes_append_to_one_new_database_and_a_follower_misses_nothing(path: Path) -> None:
+    begun = [start(path, f"process{number}", 40) for number in range(2)]
+    while not path.exists():
+        time.sleep(0.01)
+    with closing(open_log(path)) as log:
+        seen: list[int] = []
+        while any(process.poll() is None for process, _ in begun):
+            list(follow(log, "mirror", lambda records: seen.extend(record.seq for record in records)))
+            time.sleep(0.001)
+        list(follow(log, "mirror", lambda records: seen.extend(record.seq for record in records)))
+        assert [process.returncode for process, _ in begun] == [0, 0]
+        assert seen == list(range(1, 2 * 40 * SIZE + 1))
+        check(log.read(), [told for _, told in begun])
+
+
+def test_garbage_collection_is_as_it_was_after_reading(log: SqlLog) -> None:
+    import gc
+
+    log.append([made()])
+    log.read()
+    assert gc.isenabled()
