@@ -73,7 +73,7 @@ class DvcMirror:
         repository = Repository(self._project)
         if not repository.folder.is_dir():
             return DvcReport(
-                "off", f"Not mirrored to DVC: {self._project} has no .dvc (`dvc init` makes one)"
+                "off", f"Not mirrored to DVC: {self._project} has no .dvc (`mlorch init` makes one)"
             )
         note, is_news = self._news(repository.read_note())
         if not is_news:

@@ -94,7 +94,7 @@ def test_killed_at_any_moment(world: World, tmp_path: Path) -> None:
     wanted = uninterrupted(world, tmp_path / "wanted")
     chance = random.Random(7)
     deaths = 0
-    for number in range(25):
+    for number in range(15):
         project = tmp_path / f"killed-{number}"
         shutil.copytree(world.project, project)
 

@@ -114,14 +114,14 @@ def locked(entry: Entry) -> dict[str, Any]:
     return {"path": entry.path, "hash": "md5", "md5": entry.md5, "size": entry.size, **files}
 
 
-@settings(deadline=None)  # the first example imports DVC's writer
+@settings(deadline=None, max_examples=40)  # the first example imports DVC's writer
 @given(STAGES)
 def test_the_lock_is_what_dvc_writes(stages: list[Stage]) -> None:
     content = {"schema": "2.0", "stages": {stage.name: listed(stage) for stage in stages}}
     assert lock_text(stages) == dumps_yaml(content)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(STAGES, st.sampled_from([None, ".."]))
 def test_the_pipeline_is_what_dvc_writes(stages: list[Stage], wdir: str | None) -> None:
     text = without_head(pipeline_text(stages, wdir))
@@ -137,7 +137,7 @@ def test_the_pipeline_is_what_dvc_writes(stages: list[Stage], wdir: str | None) 
         ]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(STAGES)
 @example([])
 def test_the_params_are_the_code_versions_of_now(stages: list[Stage]) -> None:
