@@ -6,13 +6,15 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, get_args
 
+from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.config import Config
 from mlorch.definitions.graph import AssetGraph, AssetNode
+from mlorch.definitions.signature import EMPTY
 from mlorch.definitions.specs import AUTO
 from mlorch.events import Input
-from mlorch.planning.fingerprint import fingerprint
+from mlorch.planning.fingerprint import Fingerprints
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,33 @@ class Declarations:
         self._graph = graph
         self._auto = auto
         self._known: dict[str, Declared] = {}
+        self._fingerprints = Fingerprints()
 
     def __getitem__(self, key: str) -> Declared:
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = _declared(self._graph.nodes[key], self._auto)
+            found = self._known[key] = self._declared(self._graph.nodes[key])
         return found
+
+    def _declared(self, node: AssetNode) -> Declared:
+        definition = node.definition
+        if definition is None:
+            return Declared(None, None, None)
+        code = node.code_version
+        if code is AUTO or (code is None and self._auto):
+            code = self._fingerprint(definition)
+        config = _default_config(definition.signature.config)
+        digest = None if config is None else config_digest(config)
+        return Declared(None if code is None else str(code), config, digest)
+
+    def _fingerprint(self, definition: AssetsDefinition) -> str:
+        """Return that of the function and of the resources and schemas that its annotations name."""
+        signature = definition.signature
+        named = [*signature.resources.values(), *signature.arguments.values(), signature.returns]
+        classes = {one for annotation in named for one in _classes(annotation)}
+        found = [self._fingerprints.of(definition.function)]
+        found += sorted(self._fingerprints.of(one) for one in classes)
+        return found[0] if len(found) == 1 else sha256(" ".join(found).encode()).hexdigest()[:16]
 
 
 def data_version(
@@ -77,18 +100,12 @@ def _by_name(one: tuple[str, str | None, str]) -> tuple[str, str, str]:
     return one[0], one[1] or "", one[2]
 
 
-def _declared(node: AssetNode, auto: bool) -> Declared:
-    if node.definition is None:
-        return Declared(None, None, None)
-    code = node.code_version
-    if code is AUTO or (code is None and auto):
-        code = fingerprint(node.definition.function)
-    config = _default_config(node.definition.signature.config)
-    return Declared(
-        None if code is None else str(code),
-        config,
-        None if config is None else config_digest(config),
-    )
+def _classes(annotation: Any) -> set[type]:
+    """Return the classes that an annotation names, but for those of Python itself."""
+    found = {one for part in get_args(annotation) for one in _classes(part)}
+    if isinstance(annotation, type) and annotation.__module__ != "builtins" and annotation is not EMPTY:
+        found.add(annotation)
+    return found
 
 
 def _default_config(config_class: type[Config] | None) -> Mapping[str, Any] | None:
