@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,9 @@ from mlorch.iomanagers.urls import FsspecStore
 __all__ = ["FsspecStore", "LocalStore", "MemoryStore", "open_store"]
 
 _EXTENSIONS = ("json", "joblib", "npy", "parquet", "pkl")
+
+_CLOCK = 1.0
+"""Seconds by which a file system's clock may be behind ours."""
 
 _SMALL = 1 << 16
 """Bytes that are read at once; most values have fewer."""
@@ -44,7 +48,7 @@ class LocalStore:
     `cache` is DVC's; it is laid out the same and gets links. What lies in `project` has a relative uri.
     """
 
-    __slots__ = ("_cache", "_home", "_objects", "_prefix", "_root")
+    __slots__ = ("_cache", "_home", "_objects", "_opened_at", "_prefix", "_root")
 
     def __init__(
         self, root: Path, objects: Path, cache: Path | None = None, *, project: Path | None = None
@@ -54,6 +58,7 @@ class LocalStore:
         self._home = self._root if project is None else os.path.abspath(project)
         is_inside = project is not None and f"{self._root}/".startswith(f"{self._home}/")
         self._prefix = f"{self._root}/".removeprefix(f"{self._home}/") if is_inside else f"{self._root}/"
+        self._opened_at = time.time()
 
     def write(self, path: str, dump: Callable[[BinaryIO], object]) -> StoredValue:
         # Nothing is forced to the disk with fsync: it costs milliseconds, and a file that a power cut left
@@ -85,7 +90,6 @@ class LocalStore:
         if found is None or md5(found) != content_hash:
             data = chosen(uri, content_hash, None, self._kept, self._is_known)
             _place(path, 0o666, lambda file: _write(file, data))
-            self._drop_former_kinds(path)
 
     def _kept(self, digest: str) -> bytes | None:
         for folder in (self._objects, self._cache):
@@ -111,14 +115,18 @@ class LocalStore:
                 _link(kept, object_path(self._cache, digest))
 
     def _drop_former_kinds(self, path: str) -> None:
-        """Remove what lies here from when the value was of another kind; it stays readable by its hash."""
+        """Remove what lies here from when the value was of another kind; it stays readable by its hash.
+
+        What an IO manager of the user wrote just now under another extension belongs to this value.
+        """
         stem, _, extension = path.rpartition(".")
         for other in _EXTENSIONS:
             former = f"{stem}.{other}"
             if other != extension and os.access(former, os.F_OK):
-                data = _slurp(former)
-                if data is not None and self._is_known(md5(data)):
-                    os.unlink(former)
+                with suppress(FileNotFoundError):
+                    is_older = os.stat(former).st_mtime < self._opened_at - _CLOCK
+                    if is_older and self._is_known(md5(_slurp(former) or b"")):
+                        os.unlink(former)
 
 
 class _Sink(io.RawIOBase):

@@ -90,21 +90,19 @@ class FsspecStore:
 
     def _put(self, path: str, data: bytes) -> None:
         if not self._is_renaming:
-            self._pipe(path, data)
+            self._fs.pipe_file(path, data)
             return
-        beside = f"{path.rpartition('/')[0]}/.{os.urandom(8).hex()}.tmp"
+        folder = path.rpartition("/")[0]
+        beside = f"{folder}/.{os.urandom(8).hex()}.tmp"
         try:
-            self._pipe(beside, data)
+            try:
+                self._fs.pipe_file(beside, data)
+            except FileNotFoundError:
+                self._fs.makedirs(folder, exist_ok=True)
+                self._fs.pipe_file(beside, data)
             self._fs.mv(beside, path)
         except BaseException:
             # Whatever else goes wrong while tidying up, the first error is the one to tell.
             with suppress(Exception):
                 self._fs.rm_file(beside)
             raise
-
-    def _pipe(self, path: str, data: bytes) -> None:
-        try:
-            self._fs.pipe_file(path, data)
-        except FileNotFoundError:
-            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-            self._fs.pipe_file(path, data)

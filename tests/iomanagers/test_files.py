@@ -165,13 +165,20 @@ def test_a_cache_on_another_device_gets_a_copy(tmp_path: Path) -> None:
 
 
 def test_the_file_of_a_former_kind_goes_and_its_version_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "v1.2"
+    old = put(open_store("data", project=tmp_path), "v1.2/a.json", b"{}")
+    os.utime(folder / "a.json", (0, 0))
     store = open_store("data", project=tmp_path)
-    old = put(store, "v1.2/a.json", b"{}")
     put(store, "v1.2/a.joblib", b"model")
-    assert os.listdir(tmp_path / "data" / "v1.2") == ["a.joblib"]
+    assert os.listdir(folder) == ["a.joblib"]
     assert store.read(old.uri, old.content_hash) == b"{}"
-    store.restore(old.uri, old.content_hash)
-    assert os.listdir(tmp_path / "data" / "v1.2") == ["a.json"]
+
+
+def test_an_io_manager_may_write_several_files(tmp_path: Path) -> None:
+    store = open_store("data", project=tmp_path)
+    put(store, "a.json", b"{}")
+    put(store, "a.parquet", b"frame")
+    assert sorted(os.listdir(tmp_path / "data")) == ["a.json", "a.parquet"]
 
 
 def test_files_that_others_put_there_stay(tmp_path: Path) -> None:
@@ -179,6 +186,7 @@ def test_files_that_others_put_there_stay(tmp_path: Path) -> None:
     put(store, "b.json", b"{}")
     (tmp_path / "data" / "a.parquet").write_bytes(b"by hand")
     (tmp_path / "data" / "a.txt").write_bytes(b"notes")
+    os.utime(tmp_path / "data" / "a.parquet", (0, 0))
     put(store, "a.json", b"{}")
     assert sorted(os.listdir(tmp_path / "data")) == ["a.json", "a.parquet", "a.txt", "b.json"]
 
