@@ -147,6 +147,13 @@ class History:
         version: str = record.event.data_version  # type: ignore[union-attr]
         return Input(slot[0], slot[1], version, record.seq or None)
 
+    def data_version(self, slot: Slot) -> str:
+        """Return the version alone of `current`."""
+        if self._observed:
+            return self.current(slot).data_version
+        record = self._made.get(slot)
+        return INITIAL if record is None else record.event.data_version  # type: ignore[union-attr]
+
     def is_declared(self, slot: Slot) -> bool:
         """Say whether the slot's version means something by itself: code declared, given, or observed."""
         event = self.made(slot)

@@ -48,9 +48,8 @@ def make_plan(assessment: Assessment, targets: Sequence[Slot], *, only_stale: bo
     fresh: list[Slot] = []
     for slot in targets:
         reads = assessment.reads(slot)
-        waits_for = tuple(
-            dict.fromkeys(position[one] for read in reads for one in read.slots if one in position)
-        )
+        made_here = (position[one] for read in reads for one in read.slots if one in position)
+        waits_for = tuple(dict.fromkeys(made_here)) if position else ()
         causes: tuple[Cause, ...] = ()
         is_conditional = False
         if only_stale:

@@ -109,7 +109,7 @@ class Assessment:
         return self._fresh[slot]
 
     def _read(self, node: AssetNode, dependency: Dependency, partition: str | None) -> Read:
-        upstream = self.graph.nodes[dependency.key].partitions_def
+        upstream = self.graph.nodes[dependency.key].spec.partitions_def
         if upstream is None:
             return Read(dependency, ((dependency.key, None),))
         mapping = self.graph.mapping(node.key, dependency)
@@ -125,27 +125,28 @@ class Assessment:
             yield Cause("CODE", "has a new code version")
         if declared.default_config_digest not in (None, made.default_config_digest):
             yield Cause("CONFIG", "has a new default config")
-        known = made.definition.get("deps", ())
-        for key in node.upstream:
-            if key not in known:
-                yield Cause("DEPENDENCIES", f"has a new dependency on {key}", (key, None))
-        for key in known:
-            if key not in node.upstream:
-                yield Cause("DEPENDENCIES", f"removed dependency on {key}", (key, None))
+        known = tuple(made.definition.get("deps", ()))
+        if known != node.upstream:
+            for key in node.upstream:
+                if key not in known:
+                    yield Cause("DEPENDENCIES", f"has a new dependency on {key}", (key, None))
+            for key in known:
+                if key not in node.upstream:
+                    yield Cause("DEPENDENCIES", f"removed dependency on {key}", (key, None))
         yield from self._data_causes(slot, made, known)
 
-    def _data_causes(self, slot: Slot, made: AssetMaterialized, known: list[str]) -> Iterator[Cause]:
+    def _data_causes(self, slot: Slot, made: AssetMaterialized, known: tuple[str, ...]) -> Iterator[Cause]:
         recorded = {(one.asset, one.partition): one.data_version for one in made.inputs}
-        needed: set[Slot] = set()
+        unread = set(recorded)
         for read in self.reads(slot):
             if read.dependency.key not in known:
                 continue
             for one in read.slots:
-                needed.add(one)
-                if self.history.current(one).data_version != recorded.get(one, INITIAL):
+                unread.discard(one)
+                if self.history.data_version(one) != recorded.get(one, INITIAL):
                     what = "data version" if self.history.is_declared(one) else "materialization"
                     yield Cause("DATA", f"has a new dependency {what}", one)
-        for gone in recorded.keys() - needed:
+        for gone in unread:
             if gone[0] in self.graph.nodes[slot[0]].upstream:
                 yield Cause("DEPENDENCIES", f"removed dependency on {slot_name(gone)}", gone)
 

@@ -78,6 +78,15 @@ def test_the_root_cause_names_the_asset_that_changed():
     assert root.at == made.event.at
 
 
+def test_an_asset_that_is_read_in_two_ways_counts_once():
+    a, _, _ = chain()
+    both = asset(name="both", code_version="1", ins={"x": AssetIn("a")}, deps=["a"])(lambda x: x)
+    instance = Instance.ephemeral()
+    made = materialize([a, both], instance=instance).materializations[1]
+    assert [one.asset for one in made.inputs] == ["a"]
+    assert statuses([a, both], instance) == {"a": "FRESH", "both": "FRESH"}
+
+
 def test_undeclared_code_makes_every_materialization_new():
     instance = Instance.ephemeral()
     assets = chain(a=None)
