@@ -146,7 +146,7 @@ class Assessment:
                 if self.history.data_version(one) != recorded.get(one, INITIAL):
                     what = "data version" if self.history.is_declared(one) else "materialization"
                     yield Cause("DATA", f"has a new dependency {what}", one)
-        for gone in unread:
+        for gone in sorted(unread, key=slot_name):
             if gone[0] in self.graph.nodes[slot[0]].upstream:
                 yield Cause("DEPENDENCIES", f"removed dependency on {slot_name(gone)}", gone)
 
