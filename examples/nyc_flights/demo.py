@@ -1,0 +1,152 @@
+"""`make demo`: a year of flights in a folder of its own, by mlorch's commands, shown as they run."""
+
+from __future__ import annotations
+
+import argparse
+import filecmp
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mlorch import Instance
+from mlorch.events import AssetMaterialized
+from mlorch.log import Slot
+
+EXAMPLE = Path(__file__).resolve().parent
+DEFAULT_FOLDER = EXAMPLE.parents[1] / "demo"
+PACKAGE = Path("src", "nyc_flights")
+FILES = ("pyproject.toml", "README.md", ".gitignore")
+COMMANDS = Path(sys.executable).parent
+
+Made = Mapping[Slot, AssetMaterialized]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="where (default: demo/)")
+    folder: Path = parser.parse_args().folder.resolve()
+    if folder.exists() and any(folder.iterdir()) and not (folder / PACKAGE).is_dir():
+        parser.error(f"{folder} holds something else; give a new folder")
+    try:
+        if (folder / ".dvc").is_dir():
+            _greet_again(folder)
+        else:
+            _begin(folder)
+        _run(folder, "mlorch", "materialize", "*", "--all-partitions", "--stale")
+    except subprocess.CalledProcessError as error:
+        return error.returncode
+    with Instance.local(folder) as instance:
+        facts = [record.event for record in instance.log.latest(AssetMaterialized.kind).values()]
+    _print_table({(one.asset, one.partition): one for one in facts if isinstance(one, AssetMaterialized)})
+    _print_next(folder)
+    return 0
+
+
+def _begin(folder: Path) -> None:
+    """Make the folder a project as yours would be: in a git repository, with mlorch and DVC."""
+    print(f"A new project in {_shown(folder)}/, copied from examples/nyc_flights; it is yours to change.\n")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(EXAMPLE / PACKAGE, folder / PACKAGE, ignore=ignored, dirs_exist_ok=True)
+    for name in FILES:
+        shutil.copy2(EXAMPLE / name, folder / name)
+    _run(folder, "git", "init", "--quiet")
+    _run(folder, "mlorch", "init")
+    _run(folder, "git", "add", ".")
+    _run(folder, "git", "commit", "--quiet", "--message", "Begin with the example as it comes")
+
+
+def _greet_again(folder: Path) -> None:
+    sources = [path.relative_to(EXAMPLE) for path in sorted((EXAMPLE / PACKAGE).glob("*.py"))]
+    _, changed, missing = filecmp.cmpfiles(EXAMPLE, folder, list(map(str, sources)), shallow=False)
+    print(f"The project in {_shown(folder)}/ stays as it is; to begin anew, remove that folder first.")
+    if changed or missing:
+        print(f"It differs from examples/nyc_flights in {', '.join(sorted(changed + missing))}.")
+    print()
+
+
+def _run(folder: Path, *command: str) -> None:
+    """Show a command, then run it in the folder. Raises CalledProcessError where it fails."""
+    print(f"$ {shlex.join(command)}", flush=True)
+    # The commands of this environment come first; git neither asks who you are nor signs for you. One thread
+    # learns a month in a second, while several on a busy machine spend most of their time on waiting.
+    environment = {
+        "OMP_NUM_THREADS": "1",
+        **os.environ,
+        "PATH": f"{COMMANDS}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        **{f"GIT_{who}_NAME": "mlorch demo" for who in ("AUTHOR", "COMMITTER")},
+        **{f"GIT_{who}_EMAIL": "demo@localhost" for who in ("AUTHOR", "COMMITTER")},
+    }
+    subprocess.run(command, cwd=folder, env=environment, check=True)
+    print(flush=True)
+
+
+def _print_table(made: Made) -> None:
+    headers = ("month", "rows", "AUC", "data version", "what changed since last month")
+    rows = [headers, *_rows(made)]
+    month, count, auc, version, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
+    for row in rows:
+        print(f"{row[0]:{month}}  {row[1]:>{count}}  {row[2]:>{auc}}  {row[3]:{version}}  {row[4]}")
+
+
+def _rows(made: Made) -> Iterator[tuple[str, ...]]:
+    models = [made[slot] for slot in sorted(made) if slot[0] == "model"]
+    for before, model, after in zip([None, *models], models, [*models[1:], None], strict=False):
+        learned = sum(made[read.asset, read.partition].metadata["rows"] for read in model.inputs)
+        tried = made.get(("evaluation", after.partition)) if after else None
+        yield (
+            _month(model.partition),
+            f"{learned:,}",
+            f"{tried.metrics['auc']:.3f}" if tried else "-",
+            model.data_version[:8],
+            _difference(before, model) if before else "the first model",
+        )
+
+
+def _difference(before: AssetMaterialized, after: AssetMaterialized) -> str:
+    """What went into the one model and not into the other, by the exact inputs that were recorded."""
+    old, new = (
+        {(one.asset, one.partition): one.data_version for one in made.inputs} for made in (before, after)
+    )
+    changes = [f"+ {asset} {_month(month)}" for asset, month in new if (asset, month) not in old]
+    changes += [f"− {asset} {_month(month)}" for asset, month in old if (asset, month) not in new]
+    if before.code_version != after.code_version:
+        changes.append("code")
+    if before.config_digest != after.config_digest:
+        changes.append("hyperparameters")
+    return ", ".join(changes)
+
+
+def _print_next(folder: Path) -> None:
+    mlorch = f"{_shown(COMMANDS / 'mlorch')} -C {_shown(folder)}"
+    print(
+        f"""
+A row is a model: it learned from that month and the two before, and AUC is how it did in the next month.
+
+Compare the months in MLflow: {mlorch} ui
+  nyc-flights/evaluation  a run for each month, with its metrics; the chart view draws them
+  nyc-flights/model       its description links prepared views; "By lineage" shows what each model came from.
+                          Tick two runs and press Compare: the versions that differ stand out
+
+Then change something, such as learning_rate in {_shown(folder / PACKAGE)}/learning.py, and
+  {mlorch} status --why model   says what is stale and what began it
+  make demo   makes that again, and no more"""
+    )
+
+
+def _month(partition: str | None) -> str:
+    return (partition or "")[:7]
+
+
+def _shown(path: Path) -> str:
+    """The path as one would type it."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith(os.pardir) else relative
+
+
+if __name__ == "__main__":
+    sys.exit(main())
