@@ -74,8 +74,8 @@ def test_a_url_is_left_to_fsspec(tmp_path: Path) -> None:
 def test_a_base_that_nobody_knows_says_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no URL that fsspec knows"):
         open_store("nowhere://bucket", project=tmp_path)
-    with pytest.raises(MissingDependencyError, match=r"s3://bucket.*s3fs"):
-        open_store("s3://bucket", project=tmp_path)
+    with pytest.raises(MissingDependencyError, match=r"oci://bucket.*ocifs"):
+        open_store("oci://bucket", project=tmp_path)
 
 
 @pytest.mark.parametrize("uri", ["../outside.json", "data/../../outside.json", "/etc/outside.json"])
@@ -197,8 +197,8 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from mlorch.iomanagers.files import open_store
-project, size = Path(sys.argv[1]), int(sys.argv[2])
-store = open_store("data", project=project)
+project, size, base = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+store = open_store(base, project=project)
 stored = store.write("a.bin", lambda file: file.write(b"before"))
 names = set(project.rglob("*.*"))
 resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
@@ -212,7 +212,8 @@ assert set(project.rglob("*.*")) == names, set(project.rglob("*.*")) - names
 
 
 @pytest.mark.parametrize("size", [50_000, 8_000_000], ids=["small", "large"])
-def test_a_medium_that_takes_no_more_leaves_the_version_before(tmp_path: Path, size: int) -> None:
-    command = [sys.executable, "-c", FULL, str(tmp_path), str(size)]
+@pytest.mark.parametrize("base", ["data", "file://{}/values"], ids=["folder", "url"])
+def test_a_medium_that_takes_no_more_leaves_the_version_before(tmp_path: Path, base: str, size: int) -> None:
+    command = [sys.executable, "-c", FULL, str(tmp_path), str(size), base.format(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("File too large\n", "")

@@ -257,6 +257,29 @@ def test_uniqueness_is_asked_of_several_partitions_together(library: str) -> Non
     assert report["counts"] == [["carrier, flight", "multiple_fields_uniqueness", 4]]
 
 
+class Keys(pa.DataFrameModel):
+    key: int = pa.Field(unique=True)
+
+
+class PolarsKeys(pp.DataFrameModel):
+    key: int = pp.Field(unique=True)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "frame"),
+    [
+        (DataFrame[Keys], pd.DataFrame({"key": [1, 2]})),
+        (PolarsFrame[PolarsKeys], pl.DataFrame({"key": [1, 2]})),
+    ],
+    ids=["pandas", "polars"],
+)
+def test_so_is_the_uniqueness_of_one_column(annotation: Any, frame: Any) -> None:
+    part, metadata = kept(frame, annotation)
+    both = KINDS.combine({"01": part, "02": part}, annotation)
+    with pytest.raises(SchemaError, match="field_uniqueness"):
+        KINDS.accept(both, annotation, "asset 'x' got", [metadata, metadata])
+
+
 @each_library
 def test_other_columns_than_the_recorded_ones_are_validated_in_full(library: str) -> None:
     annotation, make, _ = LIBRARIES[library]
