@@ -287,7 +287,7 @@ class _Ticks:
         if not matches and not self._follows_wall:
             return []
         dawn, end = self._midnight.on(day), self._midnight.on(day + _DAY)
-        if dawn.utcoffset() == end.utcoffset() and dawn.time() == _MIDNIGHT:
+        if dawn.utcoffset() == end.utcoffset() and (dawn.date(), dawn.time()) == (day, _MIDNIGHT):
             return [datetime.combine(day, clock.early) for clock in self._clocks] if matches else []
         if not self._follows_wall:
             instants = [clock.on(day) for clock in self._clocks]

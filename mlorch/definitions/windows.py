@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import MAXYEAR, MINYEAR, date, datetime, time
 from functools import cached_property
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -228,8 +228,10 @@ class TimeWindowPartitionsDefinition(PartitionsDefinition):
         meant = _parsed(key, self.fmt, self.zone)
         if meant is None:
             return nearest(key, self.get_partition_keys(current_time)[-1000:])
-        around = self.format.write(self.grid.floor(meant))
-        return nearest(key, [around]) if self.has_partition_key(around, current_time) else ""
+        with suppress(OverflowError, ValueError):  # the ends of the calendar
+            around = self.format.write(self.grid.floor(meant))
+            return nearest(key, [around]) if self.has_partition_key(around, current_time) else ""
+        return ""
 
     def __repr__(self) -> str:
         given = {"start": self.format.write(self.start)}
@@ -339,8 +341,11 @@ def _moment(name: str, given: datetime | date | str, fmt: str, zone: ZoneInfo) -
         moment = _parsed(given, fmt, zone)
         if moment is None:
             raise InvalidDefinitionError(f"{name} {given!r} should be written as {fmt!r} or as '2024-01-31'")
-        return moment
-    return _local(given if isinstance(given, datetime) else datetime.combine(given, time()), zone)
+    else:
+        moment = _local(given if isinstance(given, datetime) else datetime.combine(given, time()), zone)
+    if not MINYEAR < moment.year < MAXYEAR:
+        raise InvalidDefinitionError(f"{name} {given!r} is no real date; leave out an end that never comes")
+    return moment
 
 
 def _parsed(text: str, fmt: str, zone: ZoneInfo) -> datetime | None:
