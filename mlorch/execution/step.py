@@ -100,7 +100,11 @@ def perform(call: Call, tools: Tools) -> Outcome:
 
 def path_of(slot: Slot) -> str:
     """Return where the value of a slot belongs, without an extension."""
-    return slot[0] if slot[1] is None else f"{slot[0]}/{slot[1].translate(_UNSAFE)}"
+    if slot[1] is None:
+        return slot[0]
+    name = slot[1].translate(_UNSAFE)
+    # Names that begin with a dot are those of files that are being written.
+    return f"{slot[0]}/%2E{name[1:]}" if name.startswith(".") else f"{slot[0]}/{name}"
 
 
 _UNSAFE = {ord(char): f"%{ord(char):02X}" for char in '%/\\?*"<>|\0'}
@@ -148,16 +152,7 @@ def _manager(kept: Kept, tools: Tools, resources: Mapping[str, Any]) -> IOManage
 def _make(call: Call, tools: Tools, captured: Captured) -> AssetMaterialized:
     started_at = time.time()
     definition, run = call.definition, call.run
-    context = AssetExecutionContext(
-        run_id=run.run_id,
-        asset_key=definition.spec.key,
-        captured=captured,
-        partition=call.slot[1],
-        partitions_def=definition.spec.partitions_def,
-        attempt=call.attempt,
-        job_name=run.job,
-        run_tags=run.tags,
-    )
+    context = _context(call, captured)
     arguments = dict(_arguments(call, tools, context))
     value = _unpack(definition.function(**arguments), context)
     kind, manager_name, stored = _keep(value, call, tools, context)
@@ -188,6 +183,20 @@ def _make(call: Call, tools: Tools, captured: Captured) -> AssetMaterialized:
         definition={**facts_of(definition), "value": kind},
         metadata=_redacted(context.metadata, run.secrets),
         metrics=context.metrics,
+    )
+
+
+def _context(call: Call, captured: Captured) -> AssetExecutionContext:
+    spec = call.definition.spec
+    return AssetExecutionContext(
+        run_id=call.run.run_id,
+        asset_key=spec.key,
+        captured=captured,
+        partition=call.slot[1],
+        partitions_def=spec.partitions_def,
+        attempt=call.attempt,
+        job_name=call.run.job,
+        run_tags=call.run.tags,
     )
 
 
