@@ -68,7 +68,8 @@ def _write_project(folder: Path, definitions: str | None) -> list[str]:
 def _write_ignores(folder: Path) -> list[str]:
     done = []
     for name, lines in (
-        (".gitignore", ["/.mlorch/"]),
+        (".gitignore", ["/.mlorch/", ".*.tmp"]),
+        (".dvcignore", [".*.tmp"]),
         ("mlruns/.gitignore", ["*", "!.gitignore"]),
     ):
         path = folder / name
