@@ -170,6 +170,18 @@ def test_one_partition_made_again_changes_the_directory_for_who_read_it() -> Non
     assert is_fresh(history.stages(), "features", "flights")
 
 
+def test_the_oldest_version_that_a_value_stands_on_counts() -> None:
+    history = History()
+    history.make("holidays")
+    for key in "12":
+        history.make("features", key, reads=[("holidays", None)])
+    history.make("holidays", content="corrected")
+    history.make("features", "2", reads=[("holidays", None)])
+    assert not is_fresh(history.stages(), "features", "holidays")
+    history.make("features", "1", reads=[("holidays", None)])
+    assert is_fresh(history.stages(), "features", "holidays")
+
+
 def test_equal_bytes_are_no_change() -> None:
     history = History()
     history.make("flights", "1")
