@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -90,16 +90,18 @@ def _run(opened: App, request: Request, *, no_wait: bool, as_json: bool) -> Exec
 
     watch = Stopwatch()
     # What the user's code prints must not come between a script and its JSON.
-    with redirect_stdout(sys.stderr if as_json else sys.stdout):
-        definitions, instance = opened.definitions, opened.instance
-        with mirroring(opened.settings, wait=not no_wait, tell=_tell) as mirror:
-            with showing(is_quiet=False) as progress:
-                listener = Listener(progress.planned, progress.happened, progress.waiting)
-                result = run_request(definitions, instance, request, listener)
-            _print_failures(result)
-            _tell(_summary(result, watch))
-            if not result.run_id:
-                mirror.leave()
+    with redirect_stdout(sys.stderr if as_json else sys.stdout), ExitStack() as mirrors:
+        with showing() as progress:
+
+            def planned(plan: Plan) -> None:
+                progress.planned(plan)
+                if plan.steps:
+                    mirrors.enter_context(mirroring(opened.settings, wait=not no_wait, tell=_tell))
+
+            listener = Listener(planned, progress.happened, progress.waiting)
+            result = run_request(opened.definitions, opened.instance, request, listener)
+        _print_failures(result)
+        _tell(_summary(result, watch))
     if as_json:
         _print_result(result)
     return result

@@ -34,11 +34,9 @@ class Progress(Protocol):
 
 
 @contextmanager
-def showing(*, is_quiet: bool) -> Iterator[Progress]:
-    """Show progress while the block runs: live where standard error is a terminal, nothing when quiet."""
-    if is_quiet:
-        yield Lines(write=lambda _: None)
-    elif sys.stderr.isatty():
+def showing() -> Iterator[Progress]:
+    """Show progress while the block runs: live where standard error is a terminal, else plain lines."""
+    if sys.stderr.isatty():
         with _live() as live:
             yield live
     else:
