@@ -60,22 +60,25 @@ class DvcMirror:
         """Note whether there is something to flush."""
         self.is_pending = self.is_pending or any(record.event.kind in _KINDS for record in records)
 
-    def flush(self) -> DvcReport:
-        """Bring DVC's files in line with the log. Never raises: what stands in the way is in the report."""
+    def flush(self, *, again: bool = False) -> DvcReport:
+        """Bring DVC's files in line with the log. Never raises: what stands in the way is in the report.
+
+        `again` does so where nothing happened since the last time, too, and looks for every object.
+        """
         try:
-            report = self._flush()
+            report = self._flush(again)
         except Exception as error:  # noqa: BLE001 - whatever it is, a mirror fails no run
             report = DvcReport("pending", f"DVC is not up to date, the next run tries again: {error}")
         self.is_pending = report.state == "pending"
         return report
 
-    def _flush(self) -> DvcReport:
+    def _flush(self, again: bool) -> DvcReport:
         repository = Repository(self._project)
         if not repository.folder.is_dir():
             return DvcReport(
                 "off", f"Not mirrored to DVC: {self._project} has no .dvc (`mlorch init` makes one)"
             )
-        note, is_news = self._news(repository.read_note())
+        note, is_news = self._news({} if again else repository.read_note())
         if not is_news:
             return DvcReport("unchanged", "DVC is up to date")
         with repository.locked(self._patience):

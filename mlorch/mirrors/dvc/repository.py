@@ -68,9 +68,9 @@ class Repository:
         except FileExistsError:
             pass
         except OSError:  # another file system, or one without hard links
-            shutil.copyfile(kept, f"{cached}.mlorch")
-            os.chmod(f"{cached}.mlorch", 0o444)
-            os.replace(f"{cached}.mlorch", cached)
+            shutil.copyfile(kept, f"{cached}.tmp")
+            os.replace(f"{cached}.tmp", cached)
+            os.chmod(cached, 0o444)
         return True
 
     def keep(self, digest: str, content: bytes) -> None:
@@ -119,13 +119,13 @@ class Repository:
 def replace(path: Path, content: bytes, *, mode: int | None = None) -> bool:
     """Replace a file at once by its new content; return False where it has that already.
 
-    What a killed process leaves beside it has a fixed name, so that the next one takes it away.
+    What a killed process leaves beside it has a fixed name, which the next one takes away.
     """
     with suppress(FileNotFoundError):
         if path.read_bytes() == content:
             return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.mlorch")
+    beside = path.with_name(f".{path.name}.tmp")
     with suppress(FileNotFoundError):
         beside.unlink()
     beside.write_bytes(content)

@@ -26,10 +26,12 @@ def world(tmp_path: Path, needs_program: Any) -> World:
     git = [needs_program("git"), "init", "--quiet", "--template="]
     subprocess.run(git, cwd=project, check=True)
     world = World(project)
-    world.retrain("1")
+    world.make("flights", "1", "2013-01")
+    world.make("model", "1", reads=[("flights", "2013-01")], metrics={"auc": 0.7})
     DvcMirror(project, world.log).flush()
     world.run = "run-2"
-    world.retrain("2")
+    world.make("flights", "2", "2013-02")
+    world.make("model", "2", reads=[("flights", "2013-02")], metrics={"auc": 0.8})
     world.make("new", "2", code="odd: code", metrics={"auc": 0.9})
     return world
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -181,6 +182,18 @@ def test_a_cache_that_was_removed_is_filled_again(world: World) -> None:
     assert contents(world.project) == wanted
 
 
+def test_an_object_that_was_lost_is_linked_when_asked_again(world: World) -> None:
+    fact = world.make("model", "bytes")
+    following = mirror(world)
+    following.flush()
+    cached = world.project / ".dvc/cache/files/md5" / str(fact.content_hash)[:2] / str(fact.content_hash)[2:]
+    cached.unlink()
+    assert following.flush().state == "unchanged"
+    assert not cached.exists()
+    following.flush(again=True)
+    assert cached.read_bytes() == b"bytes"
+
+
 def test_a_cache_elsewhere_is_used(world: World, tmp_path_factory: pytest.TempPathFactory) -> None:
     shared = tmp_path_factory.mktemp("shared")
     (world.project / ".dvc" / "config").write_text("[cache]\n    dir = nowhere\n    type = copy\n")
@@ -188,6 +201,19 @@ def test_a_cache_elsewhere_is_used(world: World, tmp_path_factory: pytest.TempPa
     world.retrain()
     mirror(world).flush()
     assert sum(path.is_file() for path in (shared / "files" / "md5").rglob("*")) == 10
+
+
+def test_a_cache_on_another_file_system_gets_copies(world: World) -> None:
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == world.project.stat().st_dev:
+        pytest.skip("needs a second file system at /dev/shm")
+    with TemporaryDirectory(dir=memory) as shared:
+        (world.project / ".dvc" / "config").write_text(f"[cache]\n    dir = {shared}\n")
+        fact = world.make("model", "bytes")
+        mirror(world).flush()
+        cached = Path(shared, "files/md5", str(fact.content_hash)[:2], str(fact.content_hash)[2:])
+        assert cached.read_bytes() == b"bytes"
+        assert cached.stat().st_mode & 0o777 == 0o444
 
 
 def test_a_value_that_nobody_kept_is_reported(world: World) -> None:
