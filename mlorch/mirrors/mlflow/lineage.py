@@ -76,7 +76,9 @@ def _span(asset: str, partitions: Sequence[str]) -> str:
 def lineage_markdown(origin: Origin, urls: Urls) -> str:
     """Return a table of everything that a materialization came from, sources first."""
     event = origin.event
-    reads = [*reversed(origin.indirect), *reversed(origin.direct)]
+    # The nearest come first, so that the last place of an asset is its distance.
+    distance = {read.one.asset: place for place, read in enumerate(_all(origin))}
+    reads = sorted(_all(origin), key=lambda read: (-distance[read.one.asset], read.one.partition or ""))
     lines = [
         f"# {cell(slot_name((event.asset, event.partition)))}",
         "",

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -97,23 +95,40 @@ def connect(store: MlflowStore) -> Any:
 
     client = MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
     if store.file is not None:
-        _marker(store.file).write_text(version("mlflow"))
+        _marker(store.file).write_text(_installed())
     return client
 
 
 def _prepare(file: Path) -> None:
     """Make the file, readable while it is written; or back it up before another MLflow upgrades it."""
-    backup = file.with_name(f"{file.name}.before-{version('mlflow')}")
+    import sqlite3
+
+    installed = _installed()
+    backup = file.with_name(f"{file.name}.before-{installed}")
     try:
         if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(file.parent)
             with closing(sqlite3.connect(file)) as database:
                 database.execute("PRAGMA journal_mode=WAL")
-        elif _last_version(file) != version("mlflow") and not backup.exists():
+        elif _last_version(file) != installed and not backup.exists():
             with closing(sqlite3.connect(file)) as old, closing(sqlite3.connect(backup)) as new:
                 old.backup(new)
     except (OSError, sqlite3.Error) as error:
         raise StorageError(f"MLflow's database {file} can't be opened: {error}") from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder whose content git leaves alone; one that is there stays as it is."""
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        (folder / ".gitignore").write_text("*\n!.gitignore\n")
+
+
+def _installed() -> str:
+    """Return the version of MLflow, without importing it."""
+    from importlib.metadata import version
+
+    return version("mlflow")
 
 
 def _last_version(file: Path) -> str | None:

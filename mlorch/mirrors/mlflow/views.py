@@ -13,6 +13,9 @@ from urllib.parse import quote
 
 PREFIX = "mlflow.sharedViewState."
 
+_BY_TIME = "attributes.start_time"
+_TRAINING = "workflowType=machine_learning"
+
 View = tuple[str, dict[str, Any]]
 """A title and the state of the page."""
 
@@ -35,9 +38,11 @@ def prepared_views(
     settings = [_param(name) for name in config]
     lineage = [_param(name) for up in ups for name in (f"up/{up}", f"up/{up}/code")]
     first = [_tag("mlorch.changed"), *partition, _param("code_version")]
-    views = {"lineage": ("By lineage", _state([*first, *lineage, _attribute("Dataset"), *numbers]))}
+    # In the order of their start runs are nested, and a backfill hides its partitions.
+    order = _param("partition") if is_partitioned else _BY_TIME
+    views = {"lineage": ("By lineage", _state([*first, *lineage, *numbers], order=order))}
     if is_partitioned:
-        views["partition"] = ("By partition", _state([*partition, *first[:1], *numbers], group="partition"))
+        views["partition"] = ("By partition", _state([*partition, *first[:1], *numbers], order=order))
     if is_model:
         for up in ups:
             columns = [*first, *settings, *numbers, _attribute("Models")]
@@ -62,7 +67,7 @@ def is_same(tag: str | None, view: View) -> bool:
 
 def experiment_url(experiment: str) -> str:
     """Return the page of an experiment's runs, relative to wherever MLflow's interface is served."""
-    return f"#/experiments/{experiment}/runs?workflowType=machine_learning"
+    return f"#/experiments/{experiment}/runs?{_TRAINING}"
 
 
 def view_url(experiment: str, key: str) -> str:
@@ -70,17 +75,17 @@ def view_url(experiment: str, key: str) -> str:
 
 
 def run_url(experiment: str, run: str) -> str:
-    return f"#/experiments/{experiment}/runs/{run}"
+    return f"#/experiments/{experiment}/runs/{run}?{_TRAINING}"
 
 
-def _state(columns: list[str], group: str | None = None) -> dict[str, Any]:
+def _state(columns: list[str], *, order: str = _BY_TIME, group: str | None = None) -> dict[str, Any]:
     by = {"aggregateFunction": "average", "groupByKeys": [{"mode": "param", "groupByData": group}]}
     return {
         "selectedColumns": columns,
         "groupBy": by if group is not None else None,
         "groupsExpanded": {},
         "searchFilter": "",
-        "orderByKey": "attributes.start_time",
+        "orderByKey": order,
         "orderByAsc": False,
     }
 

@@ -21,6 +21,7 @@ def test_one_by_lineage_one_by_partition_and_one_by_each_upstream() -> None:
 def test_the_view_by_lineage_shows_versions_and_what_changed() -> None:
     _, state = views()["lineage"]
     assert state["groupBy"] is None
+    assert state["orderByKey"] == "params.`partition`"
     assert state["selectedColumns"][:4] == [
         "tags.`mlorch.changed`",
         "params.`partition`",
@@ -28,6 +29,11 @@ def test_the_view_by_lineage_shows_versions_and_what_changed() -> None:
         "params.`up/features`",
     ]
     assert "metrics.`auc`" in state["selectedColumns"]
+
+
+def test_without_partitions_the_newest_comes_first() -> None:
+    _, state = views(is_partitioned=False)["lineage"]
+    assert (state["orderByKey"], state["orderByAsc"]) == ("attributes.start_time", False)
 
 
 def test_the_view_by_an_upstream_groups_by_its_version() -> None:

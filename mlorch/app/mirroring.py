@@ -1,0 +1,192 @@
+"""Telling MLflow and DVC, from the side of the command: a process that does it beside the work."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from mlorch.errors import NotFoundError
+from mlorch.events import AssetMaterialized
+from mlorch.mirrors.mlflow.store import ENVIRONMENT, MlflowStore, connect
+
+if TYPE_CHECKING:
+    from mlorch.log import EventLog
+    from mlorch.settings import Settings
+
+Tell = Callable[[str], None]
+
+_LOG = "mirror.log"
+_LOG_SIZE = 1_000_000
+_BETWEEN_LINES = 5.0
+
+
+class Mirroring:
+    """The process beside a command, as the command sees it."""
+
+    def __init__(self) -> None:
+        self.is_left = False
+        self.is_complete = True
+        """False where something waits to be told, after the command was over."""
+
+    def leave(self) -> None:
+        """Don't wait for the process when the command is over: it has nothing to tell of it."""
+        self.is_left = True
+
+
+@contextmanager
+def mirroring(settings: Settings, *, wait: bool, tell: Tell, again: bool = False) -> Iterator[Mirroring]:
+    """Have what happens within the block told to MLflow and DVC by a process of its own.
+
+    After the block, wait until it has told everything, with a line now and then; without `wait`, where the
+    block raises, or when interrupted, it goes on in the background. Raises InvalidConfigError for a store
+    that can't be one; whatever else goes wrong only delays what is told.
+    """
+    state = Mirroring()
+    if not (settings.mlflow.enabled or settings.dvc.enabled):
+        yield state
+        return
+    if settings.mlflow.enabled:
+        store_of(settings)
+    process = _start(settings, again=again)
+    try:
+        yield state
+    except BaseException:
+        _leave(process)
+        raise
+    if state.is_left or not wait:
+        _leave(process)
+    else:
+        state.is_complete = _wait(process, tell, settings.state / _LOG)
+
+
+def mirror_now(settings: Settings, tell: Tell, *, again: bool = False) -> bool:
+    """Tell MLflow and DVC what they do not know, or everything again; return whether that was possible."""
+    with mirroring(settings, wait=True, tell=tell, again=again) as state:
+        pass
+    return state.is_complete
+
+
+def waiting(settings: Settings, log: EventLog) -> dict[str, int]:
+    """Return by tool how many materializations wait to be told."""
+    from mlorch.app.following import DVC
+
+    positions = {}
+    if settings.mlflow.enabled:
+        positions["MLflow"] = log.position(store_of(settings).follower)
+    if settings.dvc.enabled and (settings.project / ".dvc").is_dir():
+        positions["DVC"] = log.position(DVC)
+    kinds = (AssetMaterialized.kind,)
+    return {name: len(log.read(position, kinds=kinds)) for name, position in positions.items()}
+
+
+def store_of(settings: Settings) -> MlflowStore:
+    """Return the MLflow store of a project. Raises InvalidConfigError where it can't be one."""
+    return MlflowStore(
+        project=settings.name,
+        folder=settings.project,
+        tracking_uri=settings.mlflow.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"),
+        storage_url=settings.storage_url,
+    )
+
+
+def materialization_of(mlflow_run: str, settings: Settings | None = None) -> tuple[str, str]:
+    """Return run id and step of the materialization that a run of MLflow shows; the project's by default.
+
+    Raises NotFoundError where MLflow has no such run, or where mlorch did not make it.
+    """
+    from mlorch.settings import read_settings
+
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    client = connect(store_of(settings or read_settings()))
+
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = client.get_run(mlflow_run)
+    except MlflowException as error:
+        raise NotFoundError(f"MLflow has no run {mlflow_run!r}: {error}") from None
+    found: str = run.data.tags.get("mlorch.materialization_id", "")
+    run_id, colon, step = found.partition(":")
+    if not colon:
+        raise NotFoundError(
+            f"the MLflow run {mlflow_run!r} shows no materialization; open the run of an asset"
+        )
+    return run_id, step
+
+
+def _start(settings: Settings, *, again: bool) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-P", "-W", "ignore", "-m", "mlorch.app.following", str(settings.project)]
+    with _open_log(settings.state / _LOG) as errors:
+        return subprocess.Popen(
+            command + (["--again"] if again else []),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            cwd=settings.project,
+            # Ctrl-C ends the command; what was made until then is still told.
+            start_new_session=True,
+        )
+
+
+def _open_log(path: Path) -> IO[bytes]:
+    try:
+        path.parent.mkdir(exist_ok=True)
+        is_long = path.exists() and path.stat().st_size > _LOG_SIZE
+        return path.open("wb" if is_long else "ab")
+    except OSError:
+        return open(os.devnull, "wb")
+
+
+def _leave(process: subprocess.Popen[bytes]) -> None:
+    """Let the process end by itself, and nobody wait for it but a thread that dies with us."""
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+    threading.Thread(target=process.wait, daemon=True).start()
+
+
+def _wait(process: subprocess.Popen[bytes], tell: Tell, log: Path) -> bool:
+    """Wait until the process has told everything; say so now and then; return whether it could."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    show = _Progress(tell)
+    is_reported = False
+    try:
+        for line in process.stdout:
+            report: dict[str, Any] = json.loads(line)
+            for text in report.get("lines", ()):
+                tell(text)
+            is_reported = is_reported or "lines" in report
+            show(report)
+        code = process.wait()
+    except KeyboardInterrupt:
+        tell("MLflow and DVC are told in the background")
+        _leave(process)
+        return False
+    process.stdout.close()
+    if not is_reported:
+        tell(f"MLflow and DVC were not told everything (see {log}); `mlorch mirror` catches up")
+    return code == 0
+
+
+class _Progress:
+    """Says how far it is: at once where there is something to wait for, then every few seconds."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._next = 0.0
+
+    def __call__(self, report: dict[str, Any]) -> None:
+        if report.get("of") and time.monotonic() >= self._next:
+            self._tell(f"telling {report['mirror']}: {report['done']} of {report['of']} materializations")
+            self._next = time.monotonic() + _BETWEEN_LINES
