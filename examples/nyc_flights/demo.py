@@ -122,19 +122,22 @@ def _difference(before: AssetMaterialized, after: AssetMaterialized) -> str:
 
 
 def _print_next(folder: Path) -> None:
-    mlorch = f"{_shown(COMMANDS / 'mlorch')} -C {_shown(folder)}"
+    here = _shown(folder)
+    mlorch, dvc = (_shown(COMMANDS / name) for name in ("mlorch", "dvc"))
     print(
         f"""
-A row is a model: it learned from that month and the two before, and AUC is how it did in the next month.
+A row is a model: it learned from that month and the two before; AUC is how it did in the next month.
 
-Compare the months in MLflow: {mlorch} ui
-  nyc-flights/evaluation  a run for each month, with its metrics; the chart view draws them
-  nyc-flights/model       its description links prepared views; "By lineage" shows what each model came from.
-                          Tick two runs and press Compare: the versions that differ stand out
-
-Then change something, such as learning_rate in {_shown(folder / PACKAGE)}/learning.py, and
-  {mlorch} status --why model   says what is stale and what began it
-  make demo   makes that again, and no more"""
+In MLflow   {mlorch} -C {here} ui
+            nyc-flights/evaluation: a run for each month; its chart view draws the AUC.
+            nyc-flights/model: open "By lineage" in its description, tick two runs and press Compare:
+            the versions that differ stand out.
+In DVC      {dvc} --cd {here} dag
+            dvc.yaml and dvc.lock name every version that was made; git can keep them.
+Change it   Give learning_rate in {here}/{PACKAGE}/learning.py another value, then
+            {mlorch} -C {here} status --why model
+            {mlorch} -C {here} materialize '*' --all-partitions --stale
+            make the models and their evaluations again, and nothing else."""
     )
 
 

@@ -7,13 +7,13 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pa
 import pytest
+from pandera.errors import SchemaErrors
+
+from mlorch import Definitions
 from nyc_flights.assets import MONTHS, features
 from nyc_flights.learning import Hyperparameters, build_model
 from nyc_flights.resources import FlightsSource
 from nyc_flights.schemas import Features, Flights, Weather
-from pandera.errors import SchemaErrors
-
-from mlorch import Definitions
 
 FEBRUARY = MONTHS.time_window_for_partition_key("2013-02-01")
 
@@ -123,6 +123,7 @@ def test_features_keep_what_arrived(flights: pd.DataFrame, weather: pd.DataFrame
 
 def test_the_same_data_and_config_make_the_same_model(flights: pd.DataFrame, weather: pd.DataFrame) -> None:
     import joblib
+
     from nyc_flights.learning import INPUTS
 
     made = features(Heard(), flights, weather)
