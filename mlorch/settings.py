@@ -110,7 +110,8 @@ def _check(values: Any, section: type[Any], where: str) -> None:
     if not isinstance(values, dict):
         raise InvalidConfigError(f"{where} should be a table of settings, not {values!r}")
     types = {one.name: str(one.type) for one in fields(section) if one.name not in ("project", *SECTIONS)}
-    for name, value in values.items():
+    given: dict[str, Any] = values
+    for name, value in given.items():
         if name not in types:
             known = ", ".join(types)
             raise InvalidConfigError(
@@ -121,7 +122,7 @@ def _check(values: Any, section: type[Any], where: str) -> None:
             raise InvalidConfigError(f"{where}: {name!r} should be a {wanted.__name__}, not {value!r}")
         if name == "code_version" and value != "auto":
             raise InvalidConfigError(f"{where}: code_version can be 'auto', not {value!r}")
-        if name == "workers" and int(value) < 1:
+        if name == "workers" and isinstance(value, int) and value < 1:
             raise InvalidConfigError(f"{where}: workers should be at least 1, not {value}")
 
 

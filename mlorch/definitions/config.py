@@ -28,8 +28,8 @@ class EnvVar(str):
         return _environment(str.__str__(self))
 
     @staticmethod
-    def int(name: str) -> IntEnvVar:
-        """Return a variable whose value is a whole number."""
+    def int(name: str) -> Any:
+        """Return a variable whose value is a whole number; Any, as it stands where an int belongs."""
         return IntEnvVar(name)
 
     def __repr__(self) -> str:

@@ -50,7 +50,7 @@ def busy(tmp_path):
 
 
 def test_the_second_run_is_told_who_holds_what_and_waits(busy, tmp_path):
-    told = []
+    told: list[str] = []
     with Instance.local(tmp_path) as instance:
         result = run_request(Definitions([slow]), instance, Request(), Listener(waiting=told.append))
         made = [one.event for one in instance.log.read(kinds={AssetMaterialized.kind})]

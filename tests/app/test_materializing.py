@@ -83,7 +83,7 @@ def test_each_fact_says_where_the_value_came_from():
     assert logged.metadata == {"count": 3, "source": "postgres://me:***@db/x"}
     assert logged.metrics == {"loss": 0.25, "curve": [[1, 3.0]]}
     assert logged.code_version == "1"
-    assert len(logged.content_hash) == 32
+    assert len(logged.content_hash or "") == 32
     assert logged.environment["python"].startswith("3.")
     assert records["output_captured"].event.stdout == "adding\n"
     assert [entry[1:] for entry in records["output_captured"].event.log] == [("WARNING", "adding 3 numbers")]

@@ -46,7 +46,7 @@ def test_a_field_without_a_value_is_named():
 
 def test_a_config_is_frozen():
     with pytest.raises(ValueError, match="frozen"):
-        Training().depth = 4  # type: ignore[misc]
+        Training().depth = 4
 
 
 def test_an_environment_variable_is_read_late_and_shown_by_name_only(monkeypatch):

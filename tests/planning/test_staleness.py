@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mlorch import (
@@ -225,7 +227,7 @@ def test_an_external_asset_is_fresh_and_its_observation_makes_readers_stale():
     def report():
         return 1
 
-    assets = [AssetSpec("upload"), report]
+    assets: list[Any] = [AssetSpec("upload"), report]
     instance = Instance.ephemeral()
     materialize(assets, instance=instance)
     assert statuses(assets, instance) == {"upload": "FRESH", "report": "FRESH"}
