@@ -22,6 +22,8 @@ from mlorch.log import Record, Slot, number_inputs
 Row = tuple[int, str, str | None, float, str | None, str | None, str]
 """A record as it is kept: seq, kind, run_id, at, asset, partition, body."""
 
+Find = Callable[[set[str]], Mapping[str, Json]]
+
 
 class Encoder:
     """Turns the events of one batch into rows; `interned` gets what they share, as JSON by its digest."""
@@ -56,22 +58,22 @@ class Encoder:
         return known[1]
 
 
-def decode(rows: Sequence[Row], find: Callable[[set[str]], Mapping[str, Json]]) -> list[Record]:
-    """Return the records of rows; `find` gives what is kept under digests, read by `decode_shared`.
+def decode(rows: Sequence[Row], known: Mapping[str, Json], find: Find) -> list[Record]:
+    """Return the records of rows; what they share is in `known`, by digest, or else in what `find` returns.
 
     Raises KeyError, TypeError or ValueError for a row that this version did not write.
     """
     records: list[Record] = []
     with _no_collection():
         for start in range(0, len(rows), _SOME):
-            records += _decode(rows[start : start + _SOME], find)
+            records += _decode(rows[start : start + _SOME], known, find)
     return records
 
 
-def decode_shared(text: str) -> Json:
-    """Read what is kept under a digest: a mapping, or a tuple of inputs."""
-    value = json.loads(text)
-    return _inputs(value) if isinstance(value, list) else value
+def decode_shared(texts: Sequence[str]) -> list[Json]:
+    """Read what is kept under digests: mappings, and tuples of inputs."""
+    values = json.loads(f"[{','.join(texts)}]")
+    return [_inputs(value) if isinstance(value, list) else value for value in values]
 
 
 _FEW = 8
@@ -97,13 +99,14 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _decode(rows: Sequence[Row], find: Callable[[set[str]], Mapping[str, Json]]) -> list[Record]:
+def _decode(rows: Sequence[Row], known: Mapping[str, Json], find: Find) -> list[Record]:
     bodies = json.loads(f"[{','.join([row[-1] for row in rows])}]")
     shared = [(body, name) for body in bodies for name in _SHARED if isinstance(body.get(name), str)]
-    if shared:
-        found = find({body[name] for body, name in shared})
-        for body, name in shared:
-            body[name] = found[body[name]]
+    missing = {body[name] for body, name in shared if body[name] not in known}
+    found = find(missing) if missing else known
+    for body, name in shared:
+        digest = body[name]
+        body[name] = found[digest] if digest in missing else known[digest]
     return [
         Record(seq, _event(_LAYOUTS[kind], (run_id, at, asset, partition), body))
         for (seq, kind, run_id, at, asset, partition, _), body in zip(rows, bodies, strict=True)

@@ -96,7 +96,9 @@ class SqlLog:
         columns = tables.events.c
         query = select(tables.events).where(columns.seq > after)
         if kinds is not None:
-            query = query.where(columns.kind.in_(sorted(kinds)))
+            # SQLite would prefer the index on kinds, which helps least, to that on runs or on assets.
+            kind = columns.kind if run_id is None and asset is None else columns.kind + ""
+            query = query.where(kind.in_(sorted(kinds)))
         if run_id is not None:
             query = query.where(columns.run_id == run_id)
         if asset is not None:
@@ -130,7 +132,7 @@ class SqlLog:
     def _records(self, connection: Connection, query: Select[Any]) -> list[Record]:
         rows = connection.execute(query).all()
         try:
-            return decode(rows, lambda digests: self._find(connection, digests))
+            return decode(rows, self._shared, lambda digests: self._find(connection, digests))
         except (KeyError, TypeError, ValueError) as error:
             raise StorageError(
                 f"{self.engine.url.database} has a record that can't be read ({error!r}). If a newer mlorch "
@@ -138,17 +140,16 @@ class SqlLog:
             ) from error
 
     def _find(self, connection: Connection, digests: set[str]) -> Mapping[str, Json]:
-        shared = self._shared
-        found = {digest: shared[digest] for digest in digests if digest in shared}
-        if len(shared) > _REMEMBERED:
-            shared = self._shared = {}
-        for some in _chunks(digests - found.keys()):
+        found: dict[str, Json] = {}
+        for some in _chunks(digests):
             query = select(tables.interned).where(tables.interned.c.digest.in_(some))
-            for digest, body in connection.execute(query):
-                found[digest] = decode_shared(body)
-                # Lists of inputs are long, and seldom asked for twice.
-                if isinstance(found[digest], dict):
-                    shared[digest] = found[digest]
+            rows = connection.execute(query).all()
+            values = decode_shared([row.body for row in rows])
+            found.update((row.digest, value) for row, value in zip(rows, values, strict=True))
+        if len(self._shared) > _REMEMBERED:
+            self._shared = {}
+        # Lists of inputs are long, and seldom asked for twice.
+        self._shared.update((digest, one) for digest, one in found.items() if isinstance(one, dict))
         return found
 
 

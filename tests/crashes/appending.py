@@ -18,7 +18,7 @@ SIZE = 6
 
 
 def start(path: Path, name: str, count: int) -> tuple[subprocess.Popen[bytes], Path]:
-    """Start a process that appends batches; its file gets the id of each run and the numbers of its events."""
+    """Start a process that appends batches; its file gets each run's id and its numbers."""
     told = path.with_name(f"{name}.txt")
     with told.open("wb") as out:
         command = [sys.executable, "-m", "tests.crashes.appending", str(path), name, str(count)]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import shutil
 import sqlite3
@@ -10,8 +11,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from mlorch.errors import StorageError
 from mlorch.log import follow
@@ -238,6 +241,31 @@ def test_a_second_log_sees_what_the_first_kept(path: Path, log: SqlLog) -> None:
             assert [record.seq for record in two.read(number - 1)] == [number]
 
 
+@pytest.mark.parametrize(
+    ("asked", "index"),
+    [
+        ({}, "INTEGER PRIMARY KEY"),
+        ({"kinds": ["run_started"], "newest_first": True, "limit": 5}, "ix_events_kind"),
+        ({"run_id": "r"}, "ix_events_run_id"),
+        ({"run_id": "r", "kinds": ["asset_materialized"]}, "ix_events_run_id"),
+        ({"asset": "a", "kinds": ["asset_materialized"], "newest_first": True}, "ix_events_asset"),
+    ],
+    ids=["all", "kinds", "run", "run and kinds", "asset and kinds"],
+)
+def test_reading_searches_the_best_index_and_sorts_nothing(log: SqlLog, asked: Any, index: str) -> None:
+    statements: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        statements.append((statement, values))
+
+    event.listen(log.engine, "before_cursor_execute", note)
+    log.read(7, **asked)
+    ((statement, values),) = [one for one in statements if one[0].startswith("SELECT")]
+    with log.engine.connect() as connection:
+        (plan,) = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+    assert f"SEARCH events USING {index}" in plan[3].replace("INDEX ", "")
+
+
 def append_to_new(path: Path, ready: Barrier) -> None:
     ready.wait()
     with closing(open_log(path)) as log:
@@ -271,9 +299,14 @@ def test_processes_append_to_one_new_database_and_a_follower_misses_nothing(path
         check(log.read(), [told for _, told in begun])
 
 
-def test_garbage_collection_is_as_it_was_after_reading(log: SqlLog) -> None:
-    import gc
-
+def test_garbage_is_collected_after_reading_as_before(log: SqlLog) -> None:
     log.append([made()])
+    assert gc.isenabled()
     log.read()
     assert gc.isenabled()
+    gc.disable()
+    log.read()
+    try:
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
