@@ -123,7 +123,7 @@ class _Clock:
         return moment
 
     def on_each(self, days: list[date]) -> list[datetime]:
-        """Return `on` of each day; ten times as quick where no day has a change of clocks at this time."""
+        """Return `on` of each day: quickly, unless on one of them clocks change at this time."""
         moments = list(map(datetime.combine, days, repeat(self.early)))
         again = map(datetime.combine, days, repeat(self.late))
         if list(map(datetime.utcoffset, moments)) == list(map(datetime.utcoffset, again)):
@@ -152,10 +152,10 @@ class _Days:
     length: int
     phase: int
 
-    def number(self, day: date) -> int:
+    def number_of(self, day: date) -> int:
         return (day.toordinal() - self.phase) // self.length
 
-    def date(self, number: int) -> date:
+    def date_of(self, number: int) -> date:
         return date.fromordinal(number * self.length + self.phase)
 
     def dates(self, first: int, last: int) -> list[date]:
@@ -169,14 +169,14 @@ class _Months:
 
     day: int
 
-    def number(self, day: date) -> int:
+    def number_of(self, day: date) -> int:
         return day.year * 12 + day.month - 1
 
-    def date(self, number: int) -> date:
+    def date_of(self, number: int) -> date:
         return date(number // 12, number % 12 + 1, self.day)
 
     def dates(self, first: int, last: int) -> list[date]:
-        return list(map(self.date, range(first, last + 1)))
+        return list(map(self.date_of, range(first, last + 1)))
 
 
 @dataclass(frozen=True)
@@ -188,21 +188,21 @@ class _Dates:
 
     def floor(self, moment: datetime) -> datetime:
         stamp = moment.timestamp()
-        number = self.dates.number(moment.astimezone(self.clock.zone).date()) + 1
+        number = self.dates.number_of(moment.astimezone(self.clock.zone).date()) + 1
         while (boundary := self._at(number)).timestamp() > stamp:
             number -= 1
         return boundary
 
     def step(self, boundary: datetime, count: int) -> datetime:
-        return self._at(self.dates.number(boundary.date()) + count)
+        return self._at(self.dates.number_of(boundary.date()) + count)
 
     def between(self, start: datetime, end: datetime) -> list[datetime]:
         zone = self.clock.zone
-        first, last = (self.dates.number(moment.astimezone(zone).date()) for moment in (start, end))
+        first, last = (self.dates.number_of(moment.astimezone(zone).date()) for moment in (start, end))
         return _trimmed(self.clock.on_each(self.dates.dates(first, last + 1)), start, end)
 
     def _at(self, number: int) -> datetime:
-        return self.clock.on(self.dates.date(number))
+        return self.clock.on(self.dates.date_of(number))
 
 
 @dataclass(frozen=True)

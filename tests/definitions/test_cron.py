@@ -89,6 +89,15 @@ def test_a_change_of_clocks_by_half_an_hour_keeps_to_the_wall(
     assert [f"{one:%H:%M%z}" for one in hours] == times
 
 
+def test_clocks_may_go_back_to_the_day_before() -> None:
+    # On 7 November 2010, a minute after midnight. cronsim stays there for ever.
+    grid = make_grid("*/30 * * * *", ZoneInfo("America/St_Johns"))
+    halves = grid.between(datetime(2010, 11, 7, 2, tzinfo=UTC), datetime(2010, 11, 7, 4, 30, tzinfo=UTC))
+    assert [f"{one:%d %H:%M%z}" for one in halves] == [
+        "06 23:30-0230", "07 00:00-0230", "06 23:30-0330", "07 00:00-0330", "07 00:30-0330",
+    ]  # fmt: skip
+
+
 def test_a_zone_that_skipped_a_date_has_no_boundary_there() -> None:
     grid = make_grid("@daily", ZoneInfo("Pacific/Apia"))
     days = grid.between(datetime(2011, 12, 29, tzinfo=UTC), datetime(2012, 1, 1, tzinfo=UTC))

@@ -95,6 +95,10 @@ def test_upstream_partitions(
             days("2024-03-01", "2024-03-14"), days("2024-03-15", "2024-03-31"),
         ),
         (
+            MonthlyPartitionsDefinition("2024-01-01", end_offset=1), "2024-03-01",
+            DailyPartitionsDefinition("2024-03-20"), BY_TIME, (), days("2024-03-01", "2024-03-31"),
+        ),
+        (
             DAILY, "2024-01-03", DailyPartitionsDefinition("2024-01-01", "2024-01-03"), BY_TIME,
             (), ("2024-01-03",),
         ),
@@ -263,7 +267,7 @@ def test_a_mapping_and_its_inverse_agree(
     lenient: bool,
 ) -> None:
     downstream, upstream, now = pair
-    mapping = TimeWindowPartitionMapping(*offset, allow_nonexistent_upstream_partitions=lenient)
+    mapping = TimeWindowPartitionMapping(offset[0], offset[1], lenient)
     below, above = downstream.get_partition_keys(now)[:60], upstream.get_partition_keys(now)
     read = {key: mapping.upstream_partitions(key, downstream, upstream, now) for key in below}
     for key in above[:60]:

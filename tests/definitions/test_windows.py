@@ -98,7 +98,8 @@ def test_end_offset_moves_the_last_partition(end_offset: int, last: str) -> None
 def test_the_end_is_exclusive() -> None:
     ended = DailyPartitionsDefinition("2024-01-01", "2024-01-04")
     assert ended.get_partition_keys(NOW) == ["2024-01-01", "2024-01-02", "2024-01-03"]
-    assert not ended.has_partition_key("2024-01-04", NOW)
+    with pytest.raises(UnknownPartitionError):
+        ended.time_window_for_partition_key("2024-01-04")
     assert ended.get_last_partition_key(datetime(2024, 1, 3, tzinfo=UTC)) == "2024-01-02"
     assert MonthlyPartitionsDefinition("2024-01-01", "2024-02-20").get_partition_keys(NOW) == ["2024-01-01"]
 
@@ -170,6 +171,13 @@ def test_an_hour_that_comes_twice_gets_its_offset() -> None:
     assert [window.start.astimezone(UTC).hour for window in windows] == [4, 5, 6, 7]
     assert not definition.has_partition_key("2023-11-05-02:00-0500", NOW)
     assert not definition.has_partition_key("2023-11-05-01:00-0400", NOW)
+
+
+def test_now_may_be_in_either_of_two_equal_hours() -> None:
+    definition = HourlyPartitionsDefinition("2023-11-05-00:00", timezone=NEW_YORK)
+    first, second = (datetime(2023, 11, 5, 1, 30, tzinfo=ZoneInfo(NEW_YORK), fold=fold) for fold in (0, 1))
+    assert definition.get_last_partition_key(first) == "2023-11-05-00:00"
+    assert definition.get_last_partition_key(second) == "2023-11-05-01:00"
 
 
 def test_an_hour_that_is_skipped_has_no_partition() -> None:
