@@ -51,6 +51,8 @@ class Tools:
 
     store: ValueStore
     kinds: ValueKinds
+    environments: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    """By module, as read once in a run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,11 +181,18 @@ def _make(call: Call, tools: Tools, captured: Captured) -> AssetMaterialized:
         uri=stored.uri if stored is not None else None,
         io_manager=manager_name,
         inputs=call.inputs,
-        environment=environment(definition.function),
+        environment=_environment(definition.function, tools),
         definition={**facts_of(definition), "value": kind},
         metadata=_redacted(context.metadata, run.secrets),
         metrics=context.metrics,
     )
+
+
+def _environment(function: Callable[..., Any], tools: Tools) -> Mapping[str, str]:
+    found = tools.environments.get(function.__module__)
+    if found is None:
+        found = tools.environments[function.__module__] = environment(function)
+    return found
 
 
 def _context(call: Call, captured: Captured) -> AssetExecutionContext:
