@@ -125,7 +125,7 @@ def test_inputs_made_in_the_same_batch_get_their_number(log: EventLog) -> None:
     assert inputs[5] == (Input("other", "p", "", 4),) * 20
 
 
-@pytest.mark.parametrize("size", [1, 20])
+@pytest.mark.parametrize("size", [1, 9, 20, 50])
 def test_inputs_of_equal_facts_in_one_batch_keep_their_own_numbers(log: EventLog, size: int) -> None:
     waiting = tuple(Input("up", None, "v", None) for _ in range(size))
     log.append([one for _ in range(50) for one in (made("up"), made("down", inputs=waiting))])

@@ -11,7 +11,7 @@ from threading import Barrier, Thread
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mlorch.storage.leases import Holder, Leases, MemoryLeases, SqlLeases
 from mlorch.storage.sql import open_log
@@ -78,6 +78,20 @@ def test_what_a_dead_process_held_is_free_at_once(leases: Leases) -> None:
     assert leases.acquire(["a"], ONE, 60, 100) == {"a": dying}
     child.communicate()
     assert leases.acquire(["a"], ONE, 60, 100) == {}
+
+
+def test_runs_are_those_that_still_hold_something(leases: Leases) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert leases.runs(100) == set()
+    leases.acquire(["a"], ONE, 60, 100)
+    leases.acquire(["b"], TWO, 30, 100)
+    leases.acquire(["c"], holder("dying", child.pid), 60, 100)
+    assert leases.runs(100) == {"one", "two", "dying"}
+    child.communicate()
+    assert leases.runs(129.9) == {"one", "two"}
+    assert leases.runs(130) == {"one"}
+    leases.release(ONE)
+    assert leases.runs(130) == set()
 
 
 def test_many_names(leases: Leases) -> None:
@@ -187,6 +201,10 @@ class LeasesInMemory(RuleBasedStateMachine):
     def release(self, run_id: str) -> None:
         self.leases.release(self.holder(run_id))
         self.forget(run_id)
+
+    @invariant()
+    def runs_are_those_not_lost(self) -> None:
+        assert self.leases.runs(self.now) == {run_id for run_id in self.until if not self.is_lost(run_id)}
 
     @rule(seconds=SECONDS)
     def wait(self, seconds: int) -> None:

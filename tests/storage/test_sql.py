@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from threading import Barrier, Thread
+from threading import Barrier, Thread, Timer
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
 from mlorch.errors import StorageError
+from mlorch.events import Input
 from mlorch.log import follow
 from mlorch.storage.sql import SqlLog, find_log, open_log
 from tests.crashes.appending import SIZE, check, start
@@ -221,16 +222,35 @@ def test_what_facts_share_is_kept_once(path: Path, log: SqlLog) -> None:
         }
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("SELECT count(*) FROM interned").fetchone() == (2,)
+    inputs = tuple(Input("up", None, "v", seq) for seq in range(100))
+    log.append([made(f"a{number}", inputs=inputs) for number in range(5)])
+    log.append([made("b", inputs=inputs)])
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT count(*) FROM interned").fetchone() == (3,)
         assert raw.execute("SELECT count(*) FROM events WHERE body LIKE '%3.11.7%'").fetchone() == (0,)
 
 
-def test_readers_go_on_while_somebody_writes(path: Path, log: SqlLog) -> None:
+def test_readers_and_a_writer_do_not_wait_for_each_other(path: Path, log: SqlLog) -> None:
     log.append([made()])
     with closing(sqlite3.connect(path, isolation_level=None)) as raw:
         raw.execute("BEGIN IMMEDIATE")
         raw.execute("DELETE FROM events")
         assert len(log.read()) == 1
         raw.execute("ROLLBACK")
+        raw.execute("BEGIN")
+        assert raw.execute("SELECT count(*) FROM events").fetchone() == (1,)
+        log.append([made()])
+        assert raw.execute("SELECT count(*) FROM events").fetchone() == (1,)
+
+
+def test_making_a_database_waits_for_another_that_does(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as raw:
+        raw.execute("BEGIN IMMEDIATE")
+        timer = Timer(0.1, raw.rollback)
+        timer.start()
+        with closing(open_log(path)) as log:
+            assert log.append([made()]) == [1]
+        timer.join()
 
 
 def test_a_second_log_sees_what_the_first_kept(path: Path, log: SqlLog) -> None:
