@@ -11,7 +11,7 @@ from hashlib import md5
 from pathlib import Path
 from typing import Literal
 
-from mlorch.errors import StorageError
+from mlorch.errors import MlorchError, StorageError
 from mlorch.events import AssetMaterialized, Event, Json
 from mlorch.log import EventLog, Record, Slot
 from mlorch.mirrors.dvc.formats import MARK, PARAMS_FILE, lock_text, params_text, pipeline_text
@@ -68,7 +68,8 @@ class DvcMirror:
         try:
             report = self._flush(again)
         except Exception as error:  # noqa: BLE001 - whatever it is, a mirror fails no run
-            report = DvcReport("pending", f"DVC is not up to date, the next run tries again: {error}")
+            kind = "" if isinstance(error, MlorchError) else f"{type(error).__name__}: "
+            report = DvcReport("pending", f"{kind}{error}")
         self.is_pending = report.state == "pending"
         return report
 
@@ -130,8 +131,7 @@ class DvcMirror:
         texts = _texts(self._project, stages, note.get("files", ()), is_in_stage=bool(stage_of_dvc))
         written = [path for path, text in texts.items() if replace(self._project / path, text.encode())]
         if stage_of_dvc:
-            message = f"DVC records its stage {stage_of_dvc} itself, the next run the others"
-            return DvcReport("pending", message)
+            return DvcReport("pending", f"`dvc repro` records its stage {stage_of_dvc} itself")
         outs = [entry.path for stage in stages for entry in stage.outs]
         if repository.is_ignoring and note.get("outs") != outs:
             ignore(self._project, outs)
