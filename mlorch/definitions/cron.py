@@ -52,7 +52,7 @@ def make_grid(expression: str, zone: ZoneInfo) -> Grid:
     if day == "*" and weekday == "*" and not _skips_dates(zone):
         return _Dates(_Days(1, 0), clock)
     if day == "*" and weekday.isdigit():
-        return _Dates(_Days(7, int(weekday) % 7), clock)
+        return _Dates(_Days(7, int(weekday)), clock)
     if day.isdigit() and int(day) <= 28 and weekday == "*":
         return _Dates(_Months(int(day)), clock)
     return _Ticks(fields, zone)

@@ -91,11 +91,16 @@ def test_a_change_of_clocks_by_half_an_hour_keeps_to_the_wall(
 
 def test_clocks_may_go_back_to_the_day_before() -> None:
     # On 7 November 2010, a minute after midnight. cronsim stays there for ever.
-    grid = make_grid("*/30 * * * *", ZoneInfo("America/St_Johns"))
-    halves = grid.between(datetime(2010, 11, 7, 2, tzinfo=UTC), datetime(2010, 11, 7, 4, 30, tzinfo=UTC))
-    assert [f"{one:%d %H:%M%z}" for one in halves] == [
+    zone = ZoneInfo("America/St_Johns")
+    before, again, after = (datetime(2010, 11, 7, *time, tzinfo=UTC) for time in ((2, 0), (3, 10), (4, 30)))
+    halves = make_grid("*/30 * * * *", zone)
+    assert [f"{one:%d %H:%M%z}" for one in halves.between(before, after)] == [
         "06 23:30-0230", "07 00:00-0230", "06 23:30-0330", "07 00:00-0330", "07 00:30-0330",
     ]  # fmt: skip
+    assert f"{halves.floor(again):%d %H:%M%z}" == "06 23:30-0330"
+    midnights = make_grid("@daily", zone)
+    assert [f"{one:%d %H:%M%z}" for one in midnights.between(before, again)] == ["07 00:00-0230"]
+    assert midnights.floor(again) == midnights.between(before, again)[0]
 
 
 def test_a_zone_that_skipped_a_date_has_no_boundary_there() -> None:
