@@ -69,7 +69,7 @@ def _write_ignores(folder: Path) -> list[str]:
     done = []
     for name, lines in (
         (".gitignore", ["/.mlorch/", ".*.tmp"]),
-        (".dvcignore", [".*.tmp"]),
+        (".dvcignore", ["/.mlorch/", ".*.tmp"]),
         ("mlruns/.gitignore", ["*", "!.gitignore"]),
     ):
         path = folder / name
