@@ -21,7 +21,7 @@ class PlannedStep:
     """Positions in the plan of the steps that make its inputs."""
     causes: tuple[Cause, ...] = ()
     is_conditional: bool = False
-    """True where it is fresh now, and is asked again once its inputs were made."""
+    """True where it is asked again once its inputs were made: fresh by then, it is left out."""
 
     @property
     def name(self) -> str:
@@ -54,10 +54,10 @@ def make_plan(assessment: Assessment, targets: Sequence[Slot], *, only_stale: bo
         is_conditional = False
         if only_stale:
             status = assessment.status(slot)
-            causes, is_conditional = status.causes, status.status == "FRESH"
-            if is_conditional and not waits_for:
+            if status.status == "FRESH" and not waits_for:
                 fresh.append(slot)
                 continue
+            causes, is_conditional = status.causes, bool(waits_for) and status.status != "MISSING"
         _refuse_missing(assessment, slot, reads, position)
         position[slot] = len(steps)
         steps.append(PlannedStep(slot, reads, waits_for, causes, is_conditional))
