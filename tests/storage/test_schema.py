@@ -3,8 +3,10 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from alembic import command
@@ -88,12 +90,22 @@ def test_an_upgrade_that_fails_changes_nothing(path: Path) -> None:
     assert schema(path) == before
 
 
-def test_processes_that_upgrade_at_once_both_succeed(path: Path) -> None:
+def test_of_two_that_upgrade_at_once_the_second_finds_it_done(path: Path) -> None:
     alembic(path, "upgrade", "head")
     alembic(path, "downgrade", "base")
-    code = f"from mlorch.storage.sql import open_log; print(open_log({str(path)!r}).read())"
-    processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) for _ in range(2)]
-    assert [process.communicate(timeout=60)[0] for process in processes] == [b"[]\n", b"[]\n"]
+    before = schema(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as raw:
+        raw.execute("BEGIN IMMEDIATE")
+        threads = [Thread(target=lambda: open_log(path).close()) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)  # by then both have seen that the schema is old
+        raw.execute("ROLLBACK")
+    for thread in threads:
+        thread.join()
+    assert schema(path.with_name(f"mlorch.db.before-{HEAD}")) == before
+    with closing(open_log(path)) as log:
+        assert log.append([made()]) == [1]
 
 
 @pytest.mark.parametrize(
