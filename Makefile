@@ -36,7 +36,7 @@ check: .venv/dev.stamp  ## Lint, format, types and layers, in seconds
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: run '$(BIN)/ruff format .'" >&2; exit 1; }
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --quiet
+	@layers=$$($(BIN)/lint-imports --no-logo) || { echo "$$layers" >&2; exit 1; }
 	@echo "check: lint, format, types and layers are fine"
 
 bench: .venv/dev.stamp  ## Measure: overhead per asset, staleness, start-up, the demo's year, each beside plain Python
