@@ -18,21 +18,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from mlorch.app.holding import holding
+from mlorch.app.mirroring import DVC, store_of
 from mlorch.errors import BusyError
 from mlorch.events import AssetMaterialized, RunFinished, RunStarted
 from mlorch.instance import Instance
 from mlorch.log import EventLog, Record, follow
 from mlorch.mirrors.dvc import DvcMirror
-from mlorch.mirrors.mlflow import ENVIRONMENT, MlflowMirror, MlflowStore
+from mlorch.mirrors.mlflow import MlflowMirror, MlflowStore
 from mlorch.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from mlorch.mirrors.dvc.stages import Defined
 
 Tell = Callable[..., None]
-
-DVC = "dvc"
-"""The name under which the log keeps DVC's position."""
 
 _MADE = (AssetMaterialized.kind,)
 _TOLD = (RunStarted.kind, *_MADE, RunFinished.kind)
@@ -237,8 +235,6 @@ def main() -> int:
     tell = _take_over_output()
     os.nice(10)  # the command comes first
     folder, *flags = sys.argv[1:]
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     settings = read_settings(Path(folder))
     # The classes of a model may be the project's.
     sys.path += [str(settings.project), str(settings.project / "src")]
@@ -249,8 +245,6 @@ def main() -> int:
 
 def followers_of(settings: Settings, instance: Instance, *, again: bool = False) -> list[Follower]:
     """Return those that the settings turn on."""
-    from mlorch.app.mirroring import store_of
-
     found: list[Follower] = []
     if settings.mlflow.enabled:
         found.append(Mlflow(store_of(settings), instance, again=again))

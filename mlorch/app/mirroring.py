@@ -15,13 +15,16 @@ from typing import IO, TYPE_CHECKING, Any
 
 from mlorch.errors import NotFoundError
 from mlorch.events import AssetMaterialized
-from mlorch.mirrors.mlflow.store import ENVIRONMENT, MlflowStore, connect
+from mlorch.mirrors.mlflow import MlflowStore, materialization_in
 
 if TYPE_CHECKING:
     from mlorch.log import EventLog
     from mlorch.settings import Settings
 
 Tell = Callable[[str], None]
+
+DVC = "dvc"
+"""The name under which the log keeps DVC's position."""
 
 _LOG = "mirror.log"
 _LOG_SIZE = 1_000_000
@@ -76,8 +79,6 @@ def mirror_now(settings: Settings, tell: Tell, *, again: bool = False) -> bool:
 
 def waiting(settings: Settings, log: EventLog) -> dict[str, int]:
     """Return by tool how many materializations wait to be told."""
-    from mlorch.app.following import DVC
-
     positions = {}
     if settings.mlflow.enabled:
         positions["MLflow"] = log.position(store_of(settings).follower)
@@ -104,21 +105,11 @@ def materialization_of(mlflow_run: str, settings: Settings | None = None) -> tup
     """
     from mlorch.settings import read_settings
 
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    client = connect(store_of(settings or read_settings()))
-
-    from mlflow.exceptions import MlflowException
-
-    try:
-        run = client.get_run(mlflow_run)
-    except MlflowException as error:
-        raise NotFoundError(f"MLflow has no run {mlflow_run!r}: {error}") from None
-    found: str = run.data.tags.get("mlorch.materialization_id", "")
-    run_id, colon, step = found.partition(":")
+    found = materialization_in(store_of(settings or read_settings()), mlflow_run)
+    run_id, colon, step = (found or "").partition(":")
     if not colon:
         raise NotFoundError(
-            f"the MLflow run {mlflow_run!r} shows no materialization; open the run of an asset"
+            f"the MLflow run {mlflow_run!r} shows no materialization; take the run of an asset"
         )
     return run_id, step
 
