@@ -16,7 +16,10 @@ def init(
         typer.Option(help='The module with the Definitions: "package.module" or "file.py".'),
     ] = None,
 ) -> None:
-    """Make a folder a project: [tool.mlorch], the log, mlruns/ and DVC; what is there stays as it is."""
+    """Make a folder a project.
+
+    Adds [tool.mlorch], the log, mlruns/ and DVC; what is there stays as it is.
+    """
     from mlorch.app.initializing import initialize
     from mlorch.errors import UserError
 

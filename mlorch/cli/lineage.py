@@ -18,7 +18,10 @@ def lineage(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Show the tree of versions that a value was made from."""
+    """Show what a value was made from.
+
+    The tree of versions, all the way up, by what was recorded.
+    """
     from mlorch.app.lineage import ancestry
     from mlorch.app.loading import find_version
     from mlorch.app.opening import open_app

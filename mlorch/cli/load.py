@@ -32,7 +32,10 @@ def load(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the copy.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what is recorded about it as JSON.")] = False,
 ) -> None:
-    """Show a value, or write a copy of it: the latest, or any version that was recorded."""
+    """Show a value, or copy its file.
+
+    The latest, or any version that was recorded, with its exact bytes.
+    """
     from mlorch.app.loading import find_version
     from mlorch.app.opening import open_app
     from mlorch.cli.output import print_json
@@ -51,7 +54,10 @@ def load(
 def restore(
     context: typer.Context, asset: Asset, partition: PartitionKey = None, data_version: DataVersion = None
 ) -> None:
-    """Put the exact bytes of a recorded version back where the asset's value belongs."""
+    """Put a recorded version back in its place.
+
+    Its exact bytes, where the asset's value belongs; the log stays as it is.
+    """
     from mlorch.app.loading import find_version
     from mlorch.app.loading import restore as put_back
     from mlorch.app.opening import open_app

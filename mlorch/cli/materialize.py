@@ -54,7 +54,7 @@ def materialize(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Make assets: all of them, or a selection, of the partitions named.
+    """Make assets, or a selection of them.
 
     Examples: mlorch materialize · mlorch materialize "+model" --partition 2013-02-01 ·
     mlorch materialize --all-partitions --stale

@@ -18,9 +18,9 @@ def mirror(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --status: print it as JSON.")] = False,
 ) -> None:
-    """Tell MLflow and DVC what they do not know yet; every run does so by itself.
+    """Tell MLflow and DVC what they do not know.
 
-    Needed after a run with a dead MLflow server, with --no-wait, or made from Python.
+    Every run does so by itself. Needed after a run with a dead MLflow server, with --no-wait, or made from Python.
     """
     from mlorch.app.mirroring import mirror_now, waiting
     from mlorch.app.opening import open_app

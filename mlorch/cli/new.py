@@ -19,7 +19,10 @@ def new(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing; take the defaults.")] = False,
     list_templates: Annotated[bool, typer.Option("--list", help="List the templates.")] = False,
 ) -> None:
-    """Make a project that runs: assets, schemas, tests and sample data, to start from."""
+    """Make a project from a template.
+
+    One that runs: assets, schemas, tests and sample data, to start from.
+    """
     import shlex
 
     from mlorch import scaffold

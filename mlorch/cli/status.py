@@ -24,7 +24,10 @@ def status(
     partition: Annotated[str | None, typer.Option(help="With --why: one partition.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Show each asset's status with its causes: FRESH, STALE or MISSING."""
+    """Show what is fresh, stale or missing.
+
+    With every cause, counts of partitions, and what is stale upstream.
+    """
     from mlorch.app.opening import open_app
 
     opened = open_app(context.obj)

@@ -15,7 +15,10 @@ def ui(
         str, typer.Option(help="The address to listen at; others than this machine's are open to all.")
     ] = "127.0.0.1",
 ) -> None:
-    """Serve the MLflow UI with this project's runs, on this machine alone, until Ctrl-C."""
+    """Serve the MLflow UI on this machine.
+
+    With this project's runs, for this machine alone, until Ctrl-C.
+    """
     from mlorch.app.mirroring import store_of
     from mlorch.app.opening import open_app
     from mlorch.mirrors.mlflow.serving import serve

@@ -10,7 +10,7 @@ import typer
 def version(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Show the versions of mlorch and of the packages it stands on."""
+    """Show the versions of what is installed."""
     import platform
     from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as installed
