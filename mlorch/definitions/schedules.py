@@ -41,4 +41,3 @@ class ScheduleDefinition:
     @property
     def job_name(self) -> str:
         return self.job if isinstance(self.job, str) else self.job.name
-
