@@ -14,7 +14,7 @@ from mlorch.events import AssetMaterialized, Event, Input, StepStarted
 from mlorch.log import Record
 from mlorch.storage.sql import open_log
 
-SIZE = 6
+SIZE = 50
 
 
 def start(path: Path, name: str, count: int) -> tuple[subprocess.Popen[bytes], Path]:
