@@ -20,7 +20,8 @@ def mirror(
 ) -> None:
     """Tell MLflow and DVC what they do not know.
 
-    Every run does so by itself. Needed after a run with a dead MLflow server, with --no-wait, or made from Python.
+    Every run does so by itself. Needed after a run with a dead MLflow server, with --no-wait, or made
+    from Python.
     """
     from mlorch.app.mirroring import mirror_now, waiting
     from mlorch.app.opening import open_app
