@@ -29,7 +29,10 @@ class Record(NamedTuple):
 
 
 class EventLog(Protocol):
-    """Facts, appended once and never changed. Each method raises StorageError where the medium fails."""
+    """Facts, appended once and never changed.
+
+    Each method raises StorageError where the medium fails, and OSError where the disk is full.
+    """
 
     def append(self, events: Sequence[Event]) -> list[int]:
         """Keep all events or none, in this order, in one transaction; return their numbers.
@@ -50,7 +53,10 @@ class EventLog(Protocol):
         """Return the records numbered above `after` that match every filter, in order of their numbers."""
 
     def latest(self, kind: str, assets: Collection[str] | None = None) -> dict[Slot, Record]:
-        """Return the newest record of one of LATEST_KINDS for each slot, of these assets or of all."""
+        """Return the newest record of one of LATEST_KINDS for each slot, of these assets or of all.
+
+        Raises KeyError for any other kind.
+        """
 
     def position(self, follower: str) -> int:
         """Return the last number that a follower is done with; 0 where it never advanced."""

@@ -108,6 +108,8 @@ class SqlLog:
             return self._records(connection, query)
 
     def latest(self, kind: str, assets: Collection[str] | None = None) -> dict[Slot, Record]:
+        if kind not in LATEST_KINDS:
+            raise KeyError(kind)
         query = _LATEST.where(tables.latest.c.kind == kind)
         queries = [query]
         if assets is not None:

@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, Insert, create_engine, event
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import URL, Connection, Engine, Insert, Table, create_engine, event
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
 from mlorch.errors import StorageError
-
-__all__ = ["connect", "copy", "explained", "insert", "prepare", "reading", "text_of", "writing"]
 
 _PATIENCE = 30.0
 """Seconds to wait for others who write."""
@@ -47,6 +45,11 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """Give a transaction that no other overlaps; at the end of the block it is kept whole, or not at all."""
     with explained(engine), engine.connect().execution_options(writes=True) as connection, connection.begin():
         yield connection
+
+
+def insert(table: Table) -> sqlite.Insert:
+    """Return an insert that can be told what to do where the row is there already."""
+    return sqlite.insert(table)
 
 
 def text_of(statement: Insert, engine: Engine) -> str:

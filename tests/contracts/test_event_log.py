@@ -209,6 +209,12 @@ def test_latest_keeps_kinds_apart(log: EventLog) -> None:
     assert log.latest("asset_observed") == {("a", None): Record(3, seen)}
 
 
+def test_latest_is_kept_of_some_kinds_only(log: EventLog) -> None:
+    log.append([started("a")])
+    with pytest.raises(KeyError, match="step_started"):
+        log.latest("step_started")
+
+
 def test_latest_of_some_assets(log: EventLog) -> None:
     log.append([made(f"a{number}", partition) for number in range(1200) for partition in (None, "p")])
     wanted = [f"a{number}" for number in range(0, 1200, 2)]
