@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from mlorch.mirrors.mlflow.mirror import MlflowMirror
-from mlorch.mirrors.mlflow.store import ENVIRONMENT, MlflowStore
+from mlorch.mirrors.mlflow.store import MlflowStore, materialization_in, quiet
 
-__all__ = ["ENVIRONMENT", "MlflowMirror", "MlflowStore"]
+__all__ = ["MlflowMirror", "MlflowStore", "materialization_in", "quiet"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from mlorch.mirrors.mlflow.jobs import Jobs
 from mlorch.mirrors.mlflow.models import Models
 from mlorch.mirrors.mlflow.places import Places
 from mlorch.mirrors.mlflow.runs import Runs
-from mlorch.mirrors.mlflow.store import MlflowStore, connect
+from mlorch.mirrors.mlflow.store import MlflowStore, connect, quiet
 
 # What MLflow answers where the question was wrong; anything else may go better later.
 _HOPELESS = frozenset({
@@ -42,8 +41,7 @@ class MlflowMirror:
     def open(self) -> None:
         """Connect, unless that is done; importing MLflow takes seconds. Raises what MLflow raises."""
         if self._client is None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with quiet():
                 self._client = connect(self._store)
                 self._forget()
 
@@ -54,9 +52,7 @@ class MlflowMirror:
         ):
             return
         self.open()
-        with warnings.catch_warnings():
-            # MLflow's, and its libraries'; nobody who reads the mirror's output could do anything about them.
-            warnings.simplefilter("ignore")
+        with quiet():
             self._history.learn(records)
             for record in records:
                 self._write_if_possible(record)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
-import warnings
 
 from mlorch.errors import BusyError, UserError
-from mlorch.mirrors.mlflow.store import ENVIRONMENT, MlflowStore, connect
+from mlorch.mirrors.mlflow.store import MlflowStore, connect, quiet
 
 
 def serve(store: MlflowStore, *, port: int = 5000, host: str = "127.0.0.1") -> None:
@@ -19,13 +18,14 @@ def serve(store: MlflowStore, *, port: int = 5000, host: str = "127.0.0.1") -> N
     if store.uri.startswith(("http://", "https://", "databricks")):
         raise UserError(f"the runs are kept by a server with its own interface: open {store.uri}")
     _check_is_free(host, port)
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     # Its workers for language models take a dozen processes.
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-    warnings.simplefilter("ignore")
-    connect(store)
+    with quiet():
+        connect(store)
+        _serve(store, host, port)
 
+
+def _serve(store: MlflowStore, host: str, port: int) -> None:
     import uvicorn
     from mlflow.server.constants import (
         ARTIFACT_ROOT_ENV_VAR,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import closing
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from mlorch.errors import InvalidConfigError, StorageError
+from mlorch.errors import InvalidConfigError, NotFoundError, StorageError
 
-ENVIRONMENT = {
+_ENVIRONMENT = {
     # With MLflow's own values one call to a dead server takes four minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -19,7 +22,6 @@ ENVIRONMENT = {
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""What a process that mirrors sets in its environment, where it is not set already."""
 
 _FOLDER = "mlruns"
 
@@ -81,6 +83,42 @@ class MlflowStore:
         else:
             return None
         return f"{base}/{quote(experiment, safe='/ ')}"
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep MLflow short and silent within the block: it neither waits for a dead server nor warns nor prints.
+
+    What the user set in the environment stays as it is.
+    """
+    added = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
+def materialization_in(store: MlflowStore, run: str) -> str | None:
+    """Return the id of the materialization that a run of MLflow shows; None where it shows none.
+
+    Raises NotFoundError where there is no such run, StorageError where the store can't be reached.
+    """
+    with quiet():
+        client = connect(store)
+
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found: str | None = client.get_run(run).data.tags.get("mlorch.materialization_id")
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise NotFoundError(f"MLflow has no run {run!r}") from None
+            raise StorageError(f"MLflow can't be reached: {error}") from error
+    return found
 
 
 def connect(store: MlflowStore) -> Any:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 
 from mlorch.events import Event
 from mlorch.log import MemoryLog, follow
-from mlorch.mirrors.mlflow import ENVIRONMENT, MlflowMirror, MlflowStore
+from mlorch.mirrors.mlflow import MlflowMirror, MlflowStore, quiet
 from tests.mirrors.mlflow.facts import Files
 
 
@@ -53,15 +51,10 @@ class Shop:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quiet() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in ENVIRONMENT.items():
-            patch.setenv(name, value)
-        with warnings.catch_warnings():
-            # What MLflow's libraries warn of when they are imported is not ours.
-            warnings.simplefilter("ignore")
-            import mlflow.sklearn  # noqa: F401
-        yield
+def imported() -> None:
+    """Import MLflow once, without its warnings."""
+    with quiet():
+        import mlflow.sklearn  # noqa: F401
 
 
 @pytest.fixture(scope="session")
