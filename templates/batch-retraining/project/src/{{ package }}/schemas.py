@@ -48,7 +48,7 @@ class Weather(pa.DataFrameModel):
     origin: str = pa.Field(isin=AIRPORTS)
     temp: float = pa.Field(nullable=True, in_range={"min_value": -40, "max_value": 130})
     humid: float = pa.Field(nullable=True, in_range={"min_value": 0, "max_value": 100})
-    # The source has 1,048 mph in February; `weather` takes it out. Leave that line away to see a run refused.
+    # The source has 1,048 mph in February; `weather` takes it out. Leave that line out to see it refused.
     wind_speed: float = pa.Field(nullable=True, in_range={"min_value": 0, "max_value": 150})
     precip: float = pa.Field(nullable=True, ge=0)
     pressure: float = pa.Field(nullable=True, in_range={"min_value": 870, "max_value": 1090})
