@@ -5,9 +5,13 @@ from __future__ import annotations
 import io
 import logging
 import sys
+import traceback
 from contextvars import ContextVar
 from threading import Lock
+from types import TracebackType
 from typing import TextIO
+
+from mlorch.planning.fingerprint.sources import PARSING
 
 LIMIT = 1_000_000
 """Characters kept of each stream of a step; the rest is counted, not kept."""
@@ -50,9 +54,15 @@ class LogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
-        if record.exc_info:
-            text = f"{text}\n{logging.Formatter().formatException(record.exc_info)}"
+        if record.exc_info and record.exc_info[1] is not None:
+            text = f"{text}\n{traceback_text(*record.exc_info[1:])}".rstrip("\n")
         self._captured.log.append((record.created, record.levelname, text))
+
+
+def traceback_text(error: BaseException, start: TracebackType | None) -> str:
+    """Return an error with its traceback from `start` on, as Python draws it."""
+    with PARSING:
+        return "".join(traceback.TracebackException(type(error), error, start).format())
 
 
 _current: ContextVar[Captured | None] = ContextVar("mlorch_captured", default=None)

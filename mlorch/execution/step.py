@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import inspect
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ from mlorch.definitions.results import NO_VALUE, DataVersion, MaterializeResult,
 from mlorch.definitions.specs import CONTENT
 from mlorch.errors import IntegrityError, MlorchError, NotFoundError, SchemaError, TypeCheckError
 from mlorch.events import AssetMaterialized, CheckEvaluated, Event, Input, OutputCaptured
-from mlorch.execution.capture import Captured, capturing
+from mlorch.execution.capture import Captured, capturing, traceback_text
 from mlorch.execution.context import AssetExecutionContext, plain
 from mlorch.execution.run import Run, facts_of
 from mlorch.log import Slot, slot_name
@@ -310,7 +309,7 @@ def _traceback(error: Exception, function: Callable[..., Any]) -> str:
     start = found = error.__traceback__
     while found is not None and found.tb_frame.f_code is not code:
         found = found.tb_next
-    return "".join(traceback.TracebackException(type(error), error, found or start).format())
+    return traceback_text(error, found or start)
 
 
 def _failed_check(call: Call, error: SchemaError) -> CheckEvaluated:

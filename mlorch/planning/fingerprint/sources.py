@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from importlib.util import decode_source
+from threading import RLock
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -27,6 +28,11 @@ from mlorch.planning.fingerprint.syntax import (
     read,
     read_definition,
 )
+
+
+PARSING = RLock()
+"""Held while Python parses, as it does to draw tracebacks too: before 3.11.8 and 3.12.2, two threads that parse
+at once may both fail (https://github.com/python/cpython/issues/106905)."""
 
 
 def read_source(file: str, values: Mapping[str, Any]) -> Source | None:
@@ -59,7 +65,7 @@ class Source:
         self._bindings: dict[str, Binding | None] = {}
         self._top: dict[tuple[int, str], Definition] = {}
         self._pieces: dict[int, Piece] = {}
-        with warnings.catch_warnings():
+        with PARSING, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python told the user when it compiled the file
             self._tree = ast.parse(text)
         self._collect(self._tree.body, ())
