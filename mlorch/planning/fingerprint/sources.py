@@ -29,10 +29,9 @@ from mlorch.planning.fingerprint.syntax import (
     read_definition,
 )
 
-
 PARSING = RLock()
-"""Held while Python parses, as it does to draw tracebacks too: before 3.11.8 and 3.12.2, two threads that parse
-at once may both fail (https://github.com/python/cpython/issues/106905)."""
+"""Held while Python parses, as it does to draw tracebacks too: before 3.11.8 and 3.12.2, threads that parse
+at once make each other fail (https://github.com/python/cpython/issues/106905)."""
 
 
 def read_source(file: str, values: Mapping[str, Any]) -> Source | None:
