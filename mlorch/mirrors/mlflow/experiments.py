@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mlorch.mirrors.mlflow.contents import NOTE, key, tidy_tags
+from mlorch.mirrors.mlflow.contents import NOTE, key, milliseconds, tidy_tags
 from mlorch.mirrors.mlflow.history import Origin
 from mlorch.mirrors.mlflow.notes import experiment_note
 from mlorch.mirrors.mlflow.store import MlflowStore
@@ -65,11 +65,10 @@ class Experiments:
             **_KIND,
         }
         tags |= {f"mlorch.tag.{key(name)}": value for name, value in (definition.get("tags") or {}).items()}
-        experiment = self._ensure(event.asset, tidy_tags(tags))
         views = self._views(origin)
-        for name, view in views.items():
-            if not is_same(self._tags[experiment].get(PREFIX + name), view):
-                self._set(experiment, PREFIX + name, envelope(view, round(event.at * 1000)))
+        now = milliseconds(event.at)
+        prepared = {PREFIX + name: envelope(view, now) for name, view in views.items()}
+        experiment = self._ensure(event.asset, {**tidy_tags(tags), **prepared})
         pages = {view[0]: view_url(experiment, name) for name, view in views.items()}
         upstreams = {
             asset: experiment_url(found)
@@ -129,7 +128,8 @@ class Experiments:
             self._make(name, tags)
         experiment = self._ids[name]
         for tag, value in tags.items():
-            if self._tags[experiment].get(tag) != value:
+            found = self._tags[experiment].get(tag)
+            if found != value and not (tag.startswith(PREFIX) and is_same(found, value)):
                 self._set(experiment, tag, value)
         return experiment
 

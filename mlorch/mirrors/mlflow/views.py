@@ -56,11 +56,11 @@ def envelope(view: View, created: int) -> str:
     return json.dumps({"name": title, "createdAt": created, "updatedAt": created, "state": json.dumps(state)})
 
 
-def is_same(tag: str | None, view: View) -> bool:
-    """Say whether a tag holds this view already, whenever it was written."""
+def is_same(tag: str | None, other: str) -> bool:
+    """Say whether two values of a view's tag hold the same view, whenever they were written."""
     try:
-        found = json.loads(tag or "")
-        return bool(found["name"] == view[0] and json.loads(found["state"]) == view[1])
+        found, wanted = json.loads(tag or ""), json.loads(other)
+        return bool(found["name"] == wanted["name"] and found["state"] == wanted["state"])
     except (ValueError, KeyError, TypeError):
         return False
 

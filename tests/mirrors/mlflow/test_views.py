@@ -46,10 +46,10 @@ def test_the_view_by_an_upstream_groups_by_its_version() -> None:
 
 def test_a_view_is_recognized_whenever_it_was_written() -> None:
     view = views()["lineage"]
-    assert is_same(envelope(view, 1), view)
-    assert not is_same(envelope(view, 1), views()["partition"])
-    assert not is_same(None, view)
-    assert not is_same("eJwrzy_KSVEEAB0JBF4", view)
+    assert is_same(envelope(view, 1), envelope(view, 2))
+    assert not is_same(envelope(view, 1), envelope(views()["partition"], 1))
+    assert not is_same(None, envelope(view, 1))
+    assert not is_same("eJwrzy_KSVEEAB0JBF4", envelope(view, 1))
 
 
 def test_the_installed_interface_knows_the_names_we_write() -> None:
