@@ -71,18 +71,22 @@ def _greet_again(folder: Path) -> None:
 def _run(folder: Path, *command: str) -> None:
     """Show a command, then run it in the folder. Raises CalledProcessError where it fails."""
     print(f"$ {shlex.join(command)}", flush=True)
-    # The commands of this environment come first; git neither asks who you are nor signs for you. One thread
-    # learns a month in a second, while several on a busy machine spend most of their time on waiting.
-    environment = {
+    subprocess.run(command, cwd=folder, env=_environment(), check=True)
+    print(flush=True)
+
+
+def _environment() -> dict[str, str]:
+    # Nothing may lead git to another repository, or make it ask who you are.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return {
+        # One thread learns a month in a second; several on a busy machine spend their time on waiting.
         "OMP_NUM_THREADS": "1",
-        **os.environ,
+        **kept,
         "PATH": f"{COMMANDS}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "GIT_CONFIG_GLOBAL": os.devnull,
         **{f"GIT_{who}_NAME": "mlorch demo" for who in ("AUTHOR", "COMMITTER")},
         **{f"GIT_{who}_EMAIL": "demo@localhost" for who in ("AUTHOR", "COMMITTER")},
     }
-    subprocess.run(command, cwd=folder, env=environment, check=True)
-    print(flush=True)
 
 
 def _print_table(made: Made) -> None:
@@ -109,11 +113,11 @@ def _rows(made: Made) -> Iterator[tuple[str, ...]]:
 
 def _difference(before: AssetMaterialized, after: AssetMaterialized) -> str:
     """What went into the one model and not into the other, by the exact inputs that were recorded."""
-    old, new = (
-        {(one.asset, one.partition): one.data_version for one in made.inputs} for made in (before, after)
-    )
+    old, new = ({read[:2]: read.data_version for read in model.inputs} for model in (before, after))
     changes = [f"+ {asset} {_month(month)}" for asset, month in new if (asset, month) not in old]
     changes += [f"− {asset} {_month(month)}" for asset, month in old if (asset, month) not in new]
+    again = [slot for slot, version in new.items() if old.get(slot, version) != version]
+    changes += [f"{asset} {_month(month)} made anew" for asset, month in again]
     if before.code_version != after.code_version:
         changes.append("code")
     if before.config_digest != after.config_digest:
@@ -134,10 +138,10 @@ In MLflow   {mlorch} -C {here} ui
             the versions that differ stand out.
 In DVC      {dvc} --cd {here} dag
             dvc.yaml and dvc.lock name every version that was made; git can keep them.
-Change it   Give learning_rate in {here}/{PACKAGE}/learning.py another value, then
+Change it   Give learning_rate in {here}/{PACKAGE}/learning.py another value. Then the models and
+            their evaluations are stale, and nothing else is:
             {mlorch} -C {here} status --why model
-            {mlorch} -C {here} materialize '*' --all-partitions --stale
-            make the models and their evaluations again, and nothing else."""
+            {mlorch} -C {here} materialize '*' --all-partitions --stale"""
     )
 
 
