@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import Any, Protocol, Self
 
 from mlorch.errors import InvalidConfigError, nearest
@@ -24,7 +23,11 @@ class StepExecutor(Protocol):
 
     workers: int
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any) -> Performing: ...
+    def submit(self, fn: Callable[..., Any], /, *args: Any) -> Performing:
+        """Begin a call; it may be done on return."""
+
+    def stop(self) -> None:
+        """End what runs in other processes; what runs in this one can only be waited for."""
 
     def __enter__(self) -> Self: ...
 
@@ -52,6 +55,9 @@ class InProcessExecutor:
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> Performing:
         return _Performed(fn(*args))
 
+    def stop(self) -> None:
+        pass
+
     def __enter__(self) -> Self:
         return self
 
@@ -59,55 +65,73 @@ class InProcessExecutor:
         pass
 
 
-class PoolExecutor:
-    """Performs calls in the threads or processes of a `concurrent.futures` executor."""
+class ThreadsExecutor:
+    """Performs calls in threads of this process."""
 
-    def __init__(self, pool: Executor, workers: int, *, is_reused: bool = False) -> None:
+    def __init__(self, workers: int) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
         self.workers = workers
-        self._pool = pool
-        self._is_reused = is_reused
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="mlorch")
 
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> Performing:
         return self._pool.submit(fn, *args)
+
+    def stop(self) -> None:
+        pass
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self._is_reused:
-            self._pool.shutdown()
+        self._pool.shutdown()
 
 
-def _in_process(_: int) -> StepExecutor:
-    return InProcessExecutor()
+class ProcessesExecutor:
+    """Performs calls in worker processes that outlive the run: the next finds the user's modules imported."""
 
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
 
-def _threads(workers: int) -> StepExecutor:
-    from concurrent.futures import ThreadPoolExecutor
+    def submit(self, fn: Callable[..., Any], /, *args: Any) -> Performing:
+        from concurrent.futures import BrokenExecutor
 
-    return PoolExecutor(ThreadPoolExecutor(workers, thread_name_prefix="mlorch"), workers)
+        call: Performing
+        try:
+            call = self._pool().submit(fn, *args)
+        except BrokenExecutor:
+            # A worker died after the pool was looked at; now there is another pool.
+            call = self._pool().submit(fn, *args)
+        return call
 
+    def stop(self) -> None:
+        self._pool().shutdown(kill_workers=True)
 
-def _processes(workers: int) -> StepExecutor:
-    from loky import get_reusable_executor
+    def __enter__(self) -> Self:
+        return self
 
-    # Its workers outlive the run: the next one finds the user's modules imported.
-    return PoolExecutor(get_reusable_executor(max_workers=workers), workers, is_reused=True)
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def _pool(self) -> Any:
+        """Return the pool of this process, a new one where a worker of the former died."""
+        from loky import get_reusable_executor
+
+        return get_reusable_executor(max_workers=self.workers)
 
 
 EXECUTORS: dict[str, Callable[[int], StepExecutor]] = {
-    "in_process": _in_process,
-    "threads": _threads,
-    "processes": _processes,
+    "in_process": lambda _: InProcessExecutor(),
+    "threads": ThreadsExecutor,
+    "processes": ProcessesExecutor,
 }
 
 
 def open_executor(name: str, workers: int) -> StepExecutor:
     """Return the executor called `name`. Raises InvalidConfigError for an unknown name."""
-    try:
-        return EXECUTORS[name](workers)
-    except KeyError:
+    if name not in EXECUTORS:
         known = ", ".join(EXECUTORS)
         raise InvalidConfigError(
             f"there is no executor {name!r}{nearest(name, EXECUTORS)} (there are: {known})"
-        ) from None
+        )
+    return EXECUTORS[name](workers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -68,9 +68,11 @@ class Writer:
         now = time.monotonic()
         if only_if_due and now - self._flushed_at < FLUSH_SECONDS and len(self._waiting) < FLUSH_FACTS:
             return
-        facts, self._waiting, self._flushed_at = self._waiting, [], now
-        if facts:
-            numbers = self._log.append(facts)
+        self._flushed_at = now
+        if self._waiting:
+            # What could not be appended stays: the end of the run tries once more.
+            numbers = self._log.append(self._waiting)
+            facts, self._waiting = self._waiting, []
             self.on_flush([Record(seq, fact) for seq, fact in zip(numbers, facts, strict=True)])
 
 
@@ -107,6 +109,11 @@ class Runner:
                     self._submit(executor, index, 1)
             if self._running or self._retries:
                 self._collect()
+
+    def settle(self) -> None:
+        """Wait for the steps that still run after `work` was broken off, and report what they have made."""
+        for future in self._running:
+            self._take(_outcome(future))
 
     def _is_skipped(self, index: int) -> bool:
         step = self._plan.steps[index]
@@ -194,16 +201,19 @@ class Runner:
             return
         index, attempt = self._running.pop(future)
         outcome = _outcome(future)
-        for fact in outcome.facts:
-            self._writer.add(fact)
-            if isinstance(fact, AssetMaterialized):
-                self._history.add(Record(0, fact))
-                self.result.materializations.append(fact)
+        self._take(outcome)
         if outcome.error is None:
             self._release(index, failed=False)
         else:
             self._fail(index, attempt, outcome, outcome.error)
         self._writer.flush(only_if_due=True)
+
+    def _take(self, outcome: Outcome) -> None:
+        for fact in outcome.facts:
+            self._writer.add(fact)
+            if isinstance(fact, AssetMaterialized):
+                self._history.add(Record(0, fact))
+                self.result.materializations.append(fact)
 
     def _fail(self, index: int, attempt: int, outcome: Outcome, error: Mapping[str, Any]) -> None:
         step = self._plan.steps[index]
@@ -262,16 +272,21 @@ def carry_out(
 ) -> RunResult:
     """Perform the plan and record it; `listen` is told each fact as it happens.
 
-    An interrupt (KeyboardInterrupt) ends the run as CANCELED, with what was made, and is raised again.
+    An interrupt (KeyboardInterrupt) ends the run as CANCELED, anything else that breaks it off as FAILURE,
+    with what was made; both are raised again.
     """
     writer = Writer(log, listen)
     runner = Runner(plan, run, assessment, tools, writer)
     writer.add(started)
-    result = runner.result
+    result, reason = runner.result, ""
     try:
         runner.work(executor)
-    except BaseException:
-        result.status = "CANCELED"
+    except BaseException as error:
+        is_interrupt = isinstance(error, KeyboardInterrupt)
+        result.status = "CANCELED" if is_interrupt else "FAILURE"
+        reason = "interrupted" if is_interrupt else f"{type(error).__name__}: {error}"
+        executor.stop()
+        runner.settle()
         raise
     finally:
         counts = {
@@ -280,17 +295,28 @@ def carry_out(
             "failed": len(result.failures),
             "blocked": sum(one.is_blocked for one in result.skipped),
         }
-        writer.add(RunFinished(run_id=run.run_id, at=time.time(), status=result.status, counts=counts))
+        ended = RunFinished(
+            run_id=run.run_id, at=time.time(), status=result.status, counts=counts, reason=reason
+        )
+        writer.add(ended)
         writer.flush()
     return result
 
 
 def _outcome(future: Performing) -> Outcome:
+    """Return what a call came to; where it never arrived or never came back, what is known of that."""
     try:
         outcome: Outcome = future.result()
         return outcome
-    except BrokenProcessPool as error:
-        message = f"the worker process died ({error}); it was killed, or ran out of memory"
-    except Exception as error:  # noqa: BLE001 - what does not pickle ends the step, not the run
-        message = f"the step could not be sent to its worker or back: {error}"
+    except BrokenExecutor as error:
+        message = f"the workers ended, because of this step or of one beside it: {_text(error)}"
+    except Exception as error:  # noqa: BLE001 - what does not travel ends the step, not the run
+        message = f"the step could not be sent to its worker or back: {_text(error)}"
     return Outcome([], {"type": "WorkerError", "message": message, "traceback": "", "exit_code": 1})
+
+
+def _text(error: Exception) -> str:
+    """Return an error in one line, with its cause: of a worker's, which is a traceback as text, the end."""
+    said = [str(one).strip('" \n') for one in (error, error.__cause__) if one is not None]
+    lines = [text.rpartition("\n")[2] if "Traceback" in text else " ".join(text.split()) for text in said]
+    return "; ".join(line for line in lines if line)
