@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mlorch.definitions.io import ValueStore
     from mlorch.settings import Settings
     from mlorch.storage.leases import Leases
+    from mlorch.storage.sql import SqlLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,16 @@ class Instance:
         """Return the instance that a project's settings describe."""
         return _open(settings.storage_url, settings.data, settings.project)
 
+    @staticmethod
+    def to_read(settings: Settings) -> Instance:
+        """Return the project's instance to look at: makes nothing and needs no permission to write."""
+        from mlorch.storage.sql import find_log
+
+        log = find_log(settings.storage_url)
+        if log is None:
+            return Instance(MemoryLog(), _store(settings.data, settings.project))
+        return Instance(log, _store(settings.data, settings.project), _leases(log))
+
     def close(self) -> None:
         """Let go of the database."""
         close = getattr(self.log, "close", None)
@@ -67,11 +78,22 @@ class Instance:
 
 
 def _open(url: str, data: str, folder: Path) -> Instance:
-    from mlorch.iomanagers.files import open_store
-    from mlorch.storage.leases import SqlLeases
     from mlorch.storage.sql import open_log
 
     log = open_log(url)
-    cache = folder / ".dvc" / "cache" / "files" / "md5"
-    store = open_store(data, project=folder, dvc_cache=cache if (folder / ".dvc").is_dir() else None)
-    return Instance(log, store, SqlLeases(log.engine))
+    return Instance(log, _store(data, folder), _leases(log))
+
+
+def _store(data: str, folder: Path) -> ValueStore:
+    from mlorch.iomanagers.files import open_store
+
+    dvc = folder / ".dvc"
+    return open_store(
+        data, project=folder, dvc_cache=dvc / "cache" / "files" / "md5" if dvc.is_dir() else None
+    )
+
+
+def _leases(log: SqlLog) -> Leases:
+    from mlorch.storage.leases import SqlLeases
+
+    return SqlLeases(log.engine)

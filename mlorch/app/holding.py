@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mlorch.definitions.config import mask
-from mlorch.errors import BusyError
+from mlorch.errors import BusyError, StorageError
 from mlorch.log import Slot, slot_name
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def holding(
     names = [slot_name(slot) for slot in slots]
     _acquire(leases, names, holder, patience, waiting)
     stop = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(leases, holder, stop), daemon=True)
+    keep = _Keeper(leases, names, holder, waiting)
+    keeper = threading.Thread(target=keep, args=(stop,), daemon=True)
     keeper.start()
     try:
         yield
@@ -76,9 +77,30 @@ def _acquire(
         time.sleep(0.1)
 
 
-def _keep(leases: Leases, holder: Holder, stop: threading.Event) -> None:
-    while not stop.wait(TTL / 3):
-        leases.renew(holder, TTL, time.time())
+class _Keeper:
+    """Renews the leases of a run while it goes; takes them again where they ran out, as after a sleep."""
+
+    def __init__(
+        self, leases: Leases, names: Sequence[str], holder: Holder, tell: Callable[[str], None]
+    ) -> None:
+        self._leases = leases
+        self._names = names
+        self._holder = holder
+        self._tell = tell
+
+    def __call__(self, stop: threading.Event) -> None:
+        while not stop.wait(TTL / 3):
+            try:
+                self._renew()
+            except StorageError as error:
+                self._tell(f"the leases of this run were not renewed, trying again: {error}")
+
+    def _renew(self) -> None:
+        if self._leases.renew(self._holder, TTL, time.time()):
+            return
+        held = self._leases.acquire(self._names, self._holder, TTL, time.time())
+        for name, other in held.items():
+            self._tell(f"{name} was taken over by run {other.run_id} while this one stood still")
 
 
 def _holder(run_id: str) -> Holder:

@@ -35,13 +35,19 @@ class App:
         return load_definitions(self.settings)
 
     @cached_property
+    def record(self) -> Instance:
+        """The instance to look at: nothing is made where nothing was recorded yet."""
+        return Instance.to_read(self.settings)
+
+    @cached_property
     def instance(self) -> Instance:
         """The log and the values. Raises StorageError where they can't be read."""
         return Instance.of(self.settings)
 
     def close(self) -> None:
-        if "instance" in self.__dict__:
-            self.instance.close()
+        for name in ("record", "instance"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
 
 
 def open_app(project: Path | None = None, *, flags: Mapping[str, Any] | None = None) -> App:

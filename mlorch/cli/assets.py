@@ -50,7 +50,7 @@ def show(
     opened = open_app(context.obj)
     (key,) = select([f"key:{asset}"], opened.definitions.graph) or (asset,)
     about = _about(opened.definitions.graph.nodes[key])
-    records = opened.instance.log.read(kinds={AssetMaterialized.kind}, asset=key, newest_first=True)
+    records = opened.record.log.read(kinds={AssetMaterialized.kind}, asset=key, newest_first=True)
     made = [one.event for one in records if isinstance(one.event, AssetMaterialized)]
     made = [one for one in made if partition is None or one.partition == partition][:VERSIONS_SHOWN]
     if as_json:

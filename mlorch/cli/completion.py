@@ -10,7 +10,7 @@ def asset_names(incomplete: str) -> list[str]:
     from mlorch.events import AssetMaterialized
 
     try:
-        slots = open_app().instance.log.latest(AssetMaterialized.kind)
+        slots = open_app().record.log.latest(AssetMaterialized.kind)
     except MlorchError:
         return []
     return sorted({key for key, _ in slots if key.startswith(incomplete)})

@@ -28,7 +28,7 @@ def lineage(
     from mlorch.cli.output import moment, print_json, short
     from mlorch.log import slot_name
 
-    log = open_app(context.obj).instance.log
+    log = open_app(context.obj).record.log
     tree = list(ancestry(log, find_version(log, asset, partition, data_version)))
     if as_json:
         print_json(

@@ -42,7 +42,7 @@ def load(
     from mlorch.events import to_fields
 
     opened = open_app(context.obj)
-    made = find_version(opened.instance.log, asset, partition, data_version)
+    made = find_version(opened.record.log, asset, partition, data_version)
     if output is not None:
         _copy(opened, made, output, force)
     if as_json:
@@ -63,7 +63,7 @@ def restore(
     from mlorch.app.opening import open_app
     from mlorch.cli.output import short
 
-    instance = open_app(context.obj).instance
+    instance = open_app(context.obj).record
     made = find_version(instance.log, asset, partition, data_version)
     print(f"{put_back(made, instance)} holds version {short(made.data_version)} again")
 
@@ -78,7 +78,7 @@ def _copy(opened: App, made: AssetMaterialized, output: Path, force: bool) -> No
     if output.exists() and not force:
         raise UserError(f"{output} exists; give another name or --force")
     try:
-        output.write_bytes(opened.instance.store.read(made.uri, made.content_hash))
+        output.write_bytes(opened.record.store.read(made.uri, made.content_hash))
     except OSError as error:
         raise UserError(f"{output} can't be written: {error.strerror}") from None
     print(f"{output}: {made.size} bytes, md5 {made.content_hash}")
@@ -90,7 +90,7 @@ def _preview(opened: App, made: AssetMaterialized) -> str:
 
     # The project's code is imported only where its own IO manager has to read the value.
     is_own = (made.io_manager or "").startswith("resource:")
-    value = load_value(made, opened.instance, opened.definitions if is_own else None)
+    value = load_value(made, opened.record, opened.definitions if is_own else None)
     facts = (made.step, f"@{short(made.data_version)}", moment(made.at), size_text(made.size), made.uri or "")
     return f"{'  '.join(facts).rstrip()}\n{_text(value)}"
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -62,10 +63,15 @@ def run() -> None:
         # The reader of our output went away, e.g. `mlorch runs list | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except Exception:  # noqa: BLE001 - the one boundary
+    except Exception as error:  # noqa: BLE001 - the one boundary
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            _leave(f"mlorch: {error.strerror}; what was recorded before is intact: make room, run again", 1)
         _leave(f"{traceback.format_exc()}mlorch: this is a bug of mlorch; please report the lines above", 3)
 
 
-def _leave(message: str, code: int) -> None:
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+def _leave(message: str, code: int) -> NoReturn:
     print(message, file=sys.stderr)
     sys.exit(code)

@@ -77,7 +77,7 @@ def materialize(
     if dry_run:
         from mlorch.app.materializing import plan_request
 
-        _print_plan(plan_request(opened.definitions, opened.instance, request), as_json)
+        _print_plan(plan_request(opened.definitions, opened.record, request), as_json)
         return
     result = _run(opened, request, no_wait=no_wait, as_json=as_json)
     raise typer.Exit(result.exit_code)

@@ -31,7 +31,7 @@ def mirror(
     if not status:
         is_complete = mirror_now(opened.settings, lambda line: print(line, file=sys.stderr), again=again)
         raise typer.Exit(0 if is_complete else 1)
-    found = waiting(opened.settings, opened.instance.log)
+    found = waiting(opened.settings, opened.record.log)
     if as_json:
         print_json(found)
     for name, count in found.items() if not as_json else ():

@@ -22,7 +22,7 @@ def list_runs(
     from mlorch.app.running import newest_runs
     from mlorch.cli.output import moment, print_json, print_table
 
-    found = newest_runs(open_app(context.obj).instance, limit)
+    found = newest_runs(open_app(context.obj).record, limit)
     if as_json:
         print_json([one.as_json() for one in found])
         return
@@ -53,7 +53,7 @@ def show(
     from mlorch.cli.progress import line_of
     from mlorch.events import to_fields
 
-    found = find_run(open_app(context.obj).instance, run)
+    found = find_run(open_app(context.obj).record, run)
     if as_json:
         facts = [{"seq": one.seq, "kind": one.event.kind, **to_fields(one.event)} for one in found.records]
         print_json({**found.as_json(), "facts": facts})
@@ -83,7 +83,7 @@ def logs(
     from mlorch.errors import NotFoundError
     from mlorch.events import to_fields
 
-    found = find_run(open_app(context.obj).instance, run)
+    found = find_run(open_app(context.obj).record, run)
     outputs = [one for one in found.outputs if step is None or one.step == step]
     if step is not None and step not in found.steps:
         raise NotFoundError(f"run {found.run_id[:8]} has no step {step!r} (it has: {', '.join(found.steps)})")

@@ -42,7 +42,7 @@ def _print_status(opened: App, selection: list[str] | None, as_json: bool) -> No
     from mlorch.cli.output import print_json, print_table
 
     is_auto = opened.settings.code_version == "auto"
-    found = asset_statuses(opened.definitions, opened.instance, selection, auto=is_auto)
+    found = asset_statuses(opened.definitions, opened.record, selection, auto=is_auto)
     if as_json:
         print_json([_as_json(one) for one in found])
         return
@@ -91,7 +91,7 @@ def _print_why(opened: App, asset: str, partition: str | None, as_json: bool) ->
     from mlorch.cli.output import print_json
 
     is_auto = opened.settings.code_version == "auto"
-    found = explain(opened.definitions, opened.instance, asset, partition, auto=is_auto)
+    found = explain(opened.definitions, opened.record, asset, partition, auto=is_auto)
     if as_json:
         print_json([_why_json(one) for one in found])
         return
