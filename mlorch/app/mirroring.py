@@ -35,13 +35,8 @@ class Mirroring:
     """The process beside a command, as the command sees it."""
 
     def __init__(self) -> None:
-        self.is_left = False
         self.is_complete = True
         """False where something waits to be told, after the command was over."""
-
-    def leave(self) -> None:
-        """Don't wait for the process when the command is over: it has nothing to tell of it."""
-        self.is_left = True
 
 
 @contextmanager
@@ -64,10 +59,10 @@ def mirroring(settings: Settings, *, wait: bool, tell: Tell, again: bool = False
     except BaseException:
         _leave(process)
         raise
-    if state.is_left or not wait:
-        _leave(process)
-    else:
+    if wait:
         state.is_complete = _wait(process, tell, settings.state / _LOG)
+    else:
+        _leave(process)
 
 
 def mirror_now(settings: Settings, tell: Tell, *, again: bool = False) -> bool:
@@ -86,6 +81,12 @@ def waiting(settings: Settings, log: EventLog) -> dict[str, int]:
         positions["DVC"] = log.position(DVC)
     kinds = (AssetMaterialized.kind,)
     return {name: len(log.read(position, kinds=kinds)) for name, position in positions.items()}
+
+
+def mirrors_of(settings: Settings) -> str:
+    """Return the names of the tools that are told, as people say them; "" where none is."""
+    has_dvc = settings.dvc.enabled and (settings.project / ".dvc").is_dir()
+    return " and ".join([*(["MLflow"] if settings.mlflow.enabled else []), *(["DVC"] if has_dvc else [])])
 
 
 def store_of(settings: Settings) -> MlflowStore:

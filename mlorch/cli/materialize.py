@@ -13,6 +13,7 @@ from mlorch.cli.completion import asset_names, job_names
 
 if TYPE_CHECKING:
     from mlorch.app.materializing import ExecutionResult, Request
+    from mlorch.app.mirroring import Mirroring
     from mlorch.app.opening import App
     from mlorch.planning.plan import Plan
 
@@ -85,10 +86,11 @@ def materialize(
 
 def _run(opened: App, request: Request, *, no_wait: bool, as_json: bool) -> ExecutionResult:
     from mlorch.app.materializing import Listener, run_request
-    from mlorch.app.mirroring import mirroring
+    from mlorch.app.mirroring import mirroring, mirrors_of
     from mlorch.cli.progress import Stopwatch, showing
 
     watch = Stopwatch()
+    told: list[Mirroring] = []
     # What the user's code prints must not come between a script and its JSON.
     with redirect_stdout(sys.stderr if as_json else sys.stdout), ExitStack() as mirrors:
         with showing() as progress:
@@ -96,12 +98,16 @@ def _run(opened: App, request: Request, *, no_wait: bool, as_json: bool) -> Exec
             def planned(plan: Plan) -> None:
                 progress.planned(plan)
                 if plan.steps:
-                    mirrors.enter_context(mirroring(opened.settings, wait=not no_wait, tell=_tell))
+                    beside = mirroring(opened.settings, wait=not no_wait, tell=_tell)
+                    told.append(mirrors.enter_context(beside))
 
             listener = Listener(planned, progress.happened, progress.waiting)
             result = run_request(opened.definitions, opened.instance, request, listener)
         _print_failures(result)
         _tell(_summary(result, watch))
+    names = mirrors_of(opened.settings)
+    if names and told and told[0].is_complete:
+        _tell(f"{names}: told in the background" if no_wait else f"{names}: up to date ({watch})")
     if as_json:
         _print_result(result)
     return result

@@ -23,13 +23,15 @@ def mirror(
     Every run does so by itself. Needed after a run with a dead MLflow server, with --no-wait, or made
     from Python.
     """
-    from mlorch.app.mirroring import mirror_now, waiting
+    from mlorch.app.mirroring import mirror_now, mirrors_of, waiting
     from mlorch.app.opening import open_app
     from mlorch.cli.output import print_json
 
     opened = open_app(context.obj)
     if not status:
         is_complete = mirror_now(opened.settings, lambda line: print(line, file=sys.stderr), again=again)
+        if is_complete:
+            print(f"up to date: {mirrors_of(opened.settings) or 'no mirror is on'}", file=sys.stderr)
         raise typer.Exit(0 if is_complete else 1)
     found = waiting(opened.settings, opened.record.log)
     if as_json:

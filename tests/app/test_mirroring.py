@@ -95,10 +95,8 @@ def settings(told: Path, tmp_path: Path) -> Settings:
     return read_settings(tmp_path)
 
 
-def test_a_command_with_nothing_to_tell_is_not_held_up(settings: Settings) -> None:
+def test_where_nothing_is_to_be_told_nothing_is_said(settings: Settings) -> None:
     lines: list[str] = []
-    with mirroring(settings, wait=True, tell=lines.append) as state:
-        state.leave()
     assert mirror_now(settings, lines.append)
     assert lines == []
     assert runs(settings) == runs_of(1)
