@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from mlorch.mirrors.mlflow.datasets import column_type, columns_of
 from mlorch.mirrors.mlflow.history import Read
 
+# Times with a zone, categories, what may be null beside numbers that may not, and what is too large.
+_REFUSED = re.compile(r"datetime64\[.*,|Datetime\(.*zone|category|Categorical|Enum|U?Int\d|[Bb]oolean|uint64")
+
 
 def signature_of(model: Any, reads: Iterable[Read]) -> Any:
-    """Return an MLflow signature, or None where a column of the model is in no upstream frame."""
+    """Return an MLflow signature, or None where a column of the model is in no upstream frame.
+
+    MLflow checks what goes into a model against it, so that a column of a type that it refuses may be any.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
+    from mlflow.types.schema import AnyType
+
+    anything: Any = AnyType
 
     types: dict[str, str] = {}
     for read in reads:
@@ -21,16 +31,17 @@ def signature_of(model: Any, reads: Iterable[Read]) -> Any:
     names = getattr(model, "feature_names_in_", None)
     if names is None or any(name not in types for name in names):
         return None
-    inputs: list[Any] = [
-        ColSpec(kind, str(name)) for name in names if (kind := column_type(types[name])) is not None
-    ]
-    if len(inputs) < len(names):
-        return None
+    inputs: list[Any] = [ColSpec(_checked_type(types[name]) or anything(), str(name)) for name in names]
     output = _output_type(model)
     return ModelSignature(
         inputs=Schema(inputs),
         outputs=Schema([ColSpec(output)]) if output is not None else None,
     )
+
+
+def _checked_type(dtype: str) -> str | None:
+    """Return the type of a column where MLflow's check takes all its values, as found by trying them."""
+    return None if _REFUSED.match(dtype) else column_type(dtype)
 
 
 def _output_type(model: Any) -> str | None:

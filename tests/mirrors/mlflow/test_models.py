@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.mirrors.mlflow.facts import COLUMNS, finished, inputs, made, started, training_data
+from mlorch.mirrors.mlflow import quiet
+from tests.mirrors.mlflow.facts import finished, inputs, made, started, training_data
 
 ENVIRONMENT = {"python": "3.11.2", "pandas": "3.1.1", "scikit-learn": "1.9.1"}
 
@@ -209,11 +210,26 @@ def test_bytes_that_are_not_the_recorded_ones_are_not_unpickled(shop) -> None:
     assert "can't be read" in shop.runs("lost")[0].data.tags["mlorch.model"]
 
 
-def test_a_column_without_a_type_of_mlflows_leaves_the_signature_out(shop) -> None:
-    from mlflow.models import Model
+def test_a_column_of_which_mlflow_refuses_values_may_be_any(shop) -> None:
+    import pandas as pd
+    from sklearn.compose import make_column_transformer
     from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
 
-    fact = model(shop, "model", LogisticRegression().fit(*training_data()))
-    odd = [["a", "period[M]"], *COLUMNS[1:]]
-    shop.tell(started(), made("features", metadata={"rows": 1, "columns": odd}), fact)
-    assert Model.load(logged(shop, "model").artifact_location).signature is None
+    rows = pd.DataFrame({
+        "zoned": pd.date_range("2024-01-01", periods=4, tz="UTC"),
+        "kind": pd.Series(["a", "b", "a", "b"], dtype="category"),
+        "count": pd.Series([1, None, 3, 4], dtype="Int64"),
+        "size": [0.1, 0.2, 0.3, 0.4],
+    })  # fmt: skip
+    pipeline = make_pipeline(make_column_transformer(("passthrough", ["size"])), LogisticRegression())
+    fact = model(shop, "model", pipeline.fit(rows, [0, 0, 1, 1]))
+    columns = [[name, str(dtype)] for name, dtype in rows.dtypes.items()]
+    shop.tell(started(), made("features", metadata={"rows": 4, "columns": columns}), fact)
+    with quiet():
+        import mlflow
+
+        loaded = mlflow.pyfunc.load_model(logged(shop, "model").artifact_location)
+        assert list(loaded.predict(rows)) == list(pipeline.predict(rows))
+    kinds = [str(one.type) for one in loaded.metadata.signature.inputs]
+    assert kinds == ["Any", "Any", "Any", "DataType.double"]
