@@ -9,40 +9,56 @@ import traceback
 from contextvars import ContextVar
 from threading import Lock
 from types import TracebackType
-from typing import TextIO
+from typing import Any, TextIO
 
 from mlorch.planning.fingerprint.sources import PARSING
 
 LIMIT = 1_000_000
-"""Characters kept of each stream of a step; the rest is counted, not kept."""
+"""Characters kept of each stream of a step, and of its log records; the rest is counted, not kept."""
 
 
 class Captured:
-    """What one attempt wrote, and its log records as (seconds since the epoch, level, message)."""
+    """What one attempt wrote to each stream, and its log records: (seconds since the epoch, level, text)."""
 
-    __slots__ = ("_dropped", "_size", "log", "streams")
+    __slots__ = ("_dropped", "_kept", "_log", "_room")
 
     def __init__(self) -> None:
-        self.log: list[tuple[float, str, str]] = []
-        self.streams: dict[str, list[str]] = {"stdout": [], "stderr": []}
-        self._size = {"stdout": 0, "stderr": 0}
-        self._dropped = {"stdout": 0, "stderr": 0}
+        self._log: list[tuple[float, str, str]] = []
+        self._kept: dict[str, list[str]] = {"stdout": [], "stderr": []}
+        self._room = {"stdout": LIMIT, "stderr": LIMIT, "log": LIMIT}
+        self._dropped = {"stdout": 0, "stderr": 0, "log": 0}
 
     def write(self, stream: str, text: str) -> None:
-        if self._size[stream] + len(text) > LIMIT:
-            self._dropped[stream] += len(text)
-            return
-        self._size[stream] += len(text)
-        self.streams[stream].append(text)
+        kept = self._cut(stream, text)
+        if kept:
+            self._kept[stream].append(kept)
+
+    def add_record(self, at: float, level: str, text: str) -> None:
+        kept = self._cut("log", text)
+        if kept or not text:
+            self._log.append((at, level, kept))
 
     def text(self, stream: str) -> str:
-        kept = "".join(self.streams[stream])
-        dropped = self._dropped[stream]
-        return f"{kept}\n… {dropped} characters more were not kept\n" if dropped else kept
+        return "".join(self._kept[stream]) + self._rest(stream)
+
+    @property
+    def log(self) -> list[tuple[float, str, str]]:
+        rest = self._rest("log").strip()
+        return [*self._log, (self._log[-1][0], "WARNING", rest)] if rest else self._log
 
     @property
     def is_empty(self) -> bool:
-        return not (self.log or self._size["stdout"] or self._size["stderr"] or any(self._dropped.values()))
+        return not (self._log or any(self._kept.values()))
+
+    def _cut(self, where: str, text: str) -> str:
+        kept = text[: self._room[where]]
+        self._room[where] -= len(kept)
+        self._dropped[where] += len(text) - len(kept)
+        return kept
+
+    def _rest(self, where: str) -> str:
+        dropped = self._dropped[where]
+        return f"\n… {dropped} characters more were not kept\n" if dropped else ""
 
 
 class LogHandler(logging.Handler):
@@ -53,10 +69,13 @@ class LogHandler(logging.Handler):
         self._captured = captured
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if record.exc_info and record.exc_info[1] is not None:
-            text = f"{text}\n{traceback_text(*record.exc_info[1:])}".rstrip("\n")
-        self._captured.log.append((record.created, record.levelname, text))
+        try:
+            text = record.getMessage()
+            if record.exc_info and record.exc_info[1] is not None:
+                text = f"{text}\n{traceback_text(*record.exc_info[1:])}".rstrip("\n")
+            self._captured.add_record(record.created, record.levelname, text)
+        except Exception:  # noqa: BLE001 - as with all of logging: a message that can't be put together stops nothing
+            self.handleError(record)
 
 
 def traceback_text(error: BaseException, start: TracebackType | None) -> str:
@@ -69,7 +88,10 @@ _current: ContextVar[Captured | None] = ContextVar("mlorch_captured", default=No
 
 
 class _Tee(io.TextIOBase):
-    """Stands for a stream while steps run: hands text on, and keeps it for the step that wrote it."""
+    """Stands for a stream while steps run: hands text on, and keeps it for the step that wrote it.
+
+    What goes around it is not kept: `sys.stdout.buffer`, file descriptors, child processes.
+    """
 
     def __init__(self, name: str, original: TextIO) -> None:
         self._name = name
@@ -81,6 +103,9 @@ class _Tee(io.TextIOBase):
             captured.write(self._name, text)
         return self._original.write(text)
 
+    def writable(self) -> bool:
+        return True
+
     def flush(self) -> None:
         self._original.flush()
 
@@ -89,6 +114,9 @@ class _Tee(io.TextIOBase):
 
     def fileno(self) -> int:
         return self._original.fileno()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
 
     @property
     def encoding(self) -> str:  # type: ignore[override]

@@ -82,7 +82,7 @@ def test_many_short_steps_are_recorded_in_few_transactions():
 def test_facts_do_not_wait_long_for_their_transaction():
     """What a slow step follows is recorded before it ends."""
     log = Flaky()
-    seen = []
+    seen: list[str] = []
 
     def slow(first: int) -> int:
         seen.extend(one.event.kind for one in log.read())
