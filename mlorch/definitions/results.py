@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from mlorch.definitions.keys import CoercibleToAssetKey
+from mlorch.errors import TypeCheckError
 
 T = TypeVar("T")
 
@@ -23,9 +24,14 @@ NO_VALUE: Any = _NoValue()
 
 @dataclass(frozen=True, slots=True)
 class DataVersion:
-    """A data version that the user gives; taken as it is."""
+    """A data version that the user gives; taken as it is. Raises TypeCheckError for anything but text."""
 
     value: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.value, str):
+            given = str(self.value)
+            raise TypeCheckError(f"a data version is text, not {self.value!r}; write DataVersion({given!r})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mlorch.definitions.config import mask
 from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.results import DataVersion
-from mlorch.errors import UserError
+from mlorch.errors import TypeCheckError, UserError
 from mlorch.execution.capture import Captured, LogHandler
 
 if TYPE_CHECKING:
@@ -86,25 +86,39 @@ class AssetExecutionContext:
 
     def log_metric(self, name: str, value: float, step: int | None = None) -> None:
         """Record a number with the materialization; with `step` it is a point of a series."""
-        number = float(value)
+        known = self.metrics.get(name)
+        if known is not None and isinstance(known, list) == (step is None):
+            raise UserError(
+                f"the metric {name!r} was logged with a step and without; give each a step, or none"
+            )
         if step is None:
-            self.metrics[name] = number
+            self.metrics[name] = float(value)
         else:
-            series = self.metrics.setdefault(name, [])
-            if not isinstance(series, list):
-                raise UserError(f"the metric {name!r} was logged without a step before; give each a step")
-            series.append([step, number])
+            self.metrics.setdefault(name, []).append([step, float(value)])
 
     def set_data_version(self, data_version: DataVersion) -> None:
-        """Give the materialization a data version of one's own."""
+        """Give the materialization a data version of one's own. Raises TypeCheckError for anything else."""
+        if not isinstance(data_version, DataVersion):
+            raise TypeCheckError(f"a data version is given as DataVersion('…'), not as {data_version!r}")
         self.data_version = data_version
 
 
 def plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return metadata as JSON with passwords in URLs masked; other objects become their text."""
-    text = json.dumps(dict(metadata), default=_as_plain)
-    found: dict[str, Any] = mask(json.loads(text))
-    return found
+    try:
+        found = json.loads(json.dumps(dict(metadata), default=_as_plain))
+    except (TypeError, ValueError):
+        # A key that is no text, or a list that holds itself, somewhere within.
+        found = {str(name): _plain_or_text(value) for name, value in metadata.items()}
+    masked: dict[str, Any] = mask(found)
+    return masked
+
+
+def _plain_or_text(value: Any) -> Any:
+    try:
+        return json.loads(json.dumps(value, default=_as_plain))
+    except (TypeError, ValueError):
+        return str(value)
 
 
 def _as_plain(value: Any) -> Any:
