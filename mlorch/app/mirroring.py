@@ -53,7 +53,13 @@ def mirroring(settings: Settings, *, wait: bool, tell: Tell, again: bool = False
         return
     if settings.mlflow.enabled:
         store_of(settings)
-    process = _start(settings, again=again)
+    try:
+        process = _start(settings, again=again)
+    except OSError as error:
+        tell(f"MLflow and DVC are not told now: {error}; `mlorch mirror` catches up")
+        state.is_complete = False
+        yield state
+        return
     try:
         yield state
     except BaseException:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mlorch.events import AssetMaterialized, RunFinished, RunStarted, StepFailed
@@ -65,11 +65,10 @@ class Jobs:
                 RUN: run.run_id,
                 PARENT: job.run,
                 "mlorch.asset": event.asset,
-                NOTE: f"{len(run.partitions):,} partitions, made by one run: [{job_name(run)}]({job.url}).",
+                NOTE: f"What one run made: [{job_name(run)}]({job.url}).",
                 **source_tags(run),
             }
-            name = f"{event.asset}[{run.partitions[0]} … {run.partitions[-1]}]"
-            place = self._make(experiment, name, run, tidy_tags(tags))
+            place = self._make(experiment, f"{event.asset}[…]", run, tidy_tags(tags))
             self._places.remember("backfill", f"{run.run_id}:{event.asset}", place)
         return place
 
@@ -85,13 +84,22 @@ class Jobs:
         made = [one for one in ends if isinstance(one, AssetMaterialized)]
         failed = [one for one in ends if isinstance(one, StepFailed)]
         self._write(place, run, end, made, failed)
-        broken = {one.asset for one in failed}
-        for asset, backfill in list(self._places.backfills(end.run_id)):
+        for asset, backfill in self._places.backfills(end.run_id):
             if not backfill.is_whole:
-                status = "FAILED" if asset in broken else "KILLED" if end.status == "CANCELED" else "FINISHED"
-                self._client.set_terminated(backfill.run, status, milliseconds(end.at))
+                self._close_backfill(backfill, asset, end, [*made, *failed])
         self._client.set_terminated(place.run, STATUS.get(end.status, "FAILED"), milliseconds(end.at))
         self._places.remember("job", end.run_id, place._replace(is_whole=True))
+
+    def _close_backfill(
+        self, place: Place, asset: str, end: RunFinished, ends: Sequence[AssetMaterialized | StepFailed]
+    ) -> None:
+        mine = [one for one in ends if one.asset == asset]
+        partitions = sorted(one.partition or "" for one in mine)
+        name = f"{asset}[{partitions[0]} … {partitions[-1]}]"
+        self._client.update_run(place.run, name=cut(name, NAME_LENGTH))
+        is_broken = any(isinstance(one, StepFailed) for one in mine)
+        status = "FAILED" if is_broken else "KILLED" if end.status == "CANCELED" else "FINISHED"
+        self._client.set_terminated(place.run, status, milliseconds(end.at))
 
     def _write(
         self,

@@ -22,8 +22,6 @@ def signature_of(model: Any, reads: Iterable[Read]) -> Any:
     from mlflow.types import ColSpec, Schema
     from mlflow.types.schema import AnyType
 
-    anything: Any = AnyType
-
     types: dict[str, str] = {}
     for read in reads:
         if read.fact is not None:
@@ -31,7 +29,7 @@ def signature_of(model: Any, reads: Iterable[Read]) -> Any:
     names = getattr(model, "feature_names_in_", None)
     if names is None or any(name not in types for name in names):
         return None
-    inputs: list[Any] = [ColSpec(_checked_type(types[name]) or anything(), str(name)) for name in names]
+    inputs: list[Any] = [ColSpec(_checked_type(types[name]) or AnyType(), str(name)) for name in names]  # type: ignore[no-untyped-call]
     output = _output_type(model)
     return ModelSignature(
         inputs=Schema(inputs),
