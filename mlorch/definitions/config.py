@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from mlorch.errors import InvalidConfigError, nearest
 
@@ -51,6 +53,7 @@ class Fields(BaseModel):
         if any(isinstance(value, EnvVar) for value in values.values()):
             _refuse_unknown(type(self), values)
             made = type(self).model_construct(**values)
+            _refuse_missing(made)
             for slot in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"):
                 object.__setattr__(self, slot, getattr(made, slot))
         else:
@@ -61,8 +64,9 @@ class Fields(BaseModel):
 
         Raises InvalidConfigError, naming the variable, where one is not set or does not fit its field.
         """
-        given = {name: _resolve(getattr(self, name)) for name in type(self).model_fields}
-        if all(given[name] is getattr(self, name) for name in given):
+        values = _values(self)
+        given = {name: _resolve(value) for name, value in values.items()}
+        if all(given[name] is values[name] for name in given):
             return self
         try:
             return type(self)(**given)
@@ -71,7 +75,7 @@ class Fields(BaseModel):
 
     def secrets(self) -> set[str]:
         """Return the values that came from the environment, to be masked wherever text is kept."""
-        values = [getattr(self, name) for name in type(self).model_fields]
+        values = _values(self).values()
         found = {value.get_value() for value in values if isinstance(value, EnvVar)}
         return found.union(*(value.secrets() for value in values if isinstance(value, Fields)))
 
@@ -82,10 +86,16 @@ class Config(Fields):
     mlorch_role: ClassVar[str] = "config"
 
     def recorded(self) -> dict[str, Any]:
-        """Return the fields as JSON, with secrets masked: the form that is hashed and recorded."""
-        plain = self.model_dump(mode="json")
-        names = {name: getattr(self, name) for name in type(self).model_fields}
-        variables = {n: f"${str.__str__(v)}" for n, v in names.items() if isinstance(v, EnvVar)}
+        """Return the fields as JSON, with secrets masked: the form that is hashed and recorded.
+
+        Raises InvalidConfigError for a field whose value JSON can't hold.
+        """
+        try:
+            dumped = self.model_dump(mode="json", warnings=False)
+        except PydanticSerializationError as error:
+            raise InvalidConfigError(f"{type(self).__name__} can't be recorded as JSON: {error}") from None
+        plain = _in_order(dumped, self)
+        variables = {n: f"${str.__str__(v)}" for n, v in _values(self).items() if isinstance(v, EnvVar)}
         masked: dict[str, Any] = mask({**plain, **variables})
         return masked
 
@@ -111,9 +121,19 @@ class RunConfig:
 def make_config(config_class: type[Config], given: Mapping[str, Any], where: str) -> Config:
     """Return the config with its defaults. Raises InvalidConfigError, naming `where` and the field."""
     try:
-        return config_class(**given)
+        return config_class(**{str(name): value for name, value in given.items()})
     except ValidationError as error:
         raise InvalidConfigError(explain(error, where, known=config_class.model_fields)) from None
+
+
+def default_config(config_class: type[Config]) -> Config | None:
+    """Return the config of a run that gives none; None where a run has to give one."""
+    if any(one.is_required() for one in config_class.model_fields.values()):
+        return None
+    try:
+        return config_class()
+    except ValidationError:
+        return None
 
 
 def explain(
@@ -167,7 +187,34 @@ def _resolve(value: Any) -> Any:
     return value.resolved() if isinstance(value, Fields) else value
 
 
+def _values(fields: Fields) -> dict[str, Any]:
+    """Return the values by name, those of unknown fields that a PermissiveConfig keeps among them."""
+    names = (*type(fields).model_fields, *(fields.__pydantic_extra__ or ()))
+    return {name: getattr(fields, name) for name in names}
+
+
+def _in_order(plain: Any, value: Any) -> Any:
+    """Return the JSON of a value with what was a set sorted: a set has another order in each process."""
+    if isinstance(value, BaseModel) and isinstance(plain, dict):
+        return {name: _in_order(one, getattr(value, name, None)) for name, one in plain.items()}
+    if isinstance(value, Mapping) and isinstance(plain, dict):
+        pairs = zip(plain.items(), value.values(), strict=False)
+        return {name: _in_order(one, other) for (name, one), other in pairs}
+    if isinstance(value, Set | list | tuple) and isinstance(plain, list):
+        listed = [_in_order(one, other) for one, other in zip(plain, value, strict=False)]
+        return sorted(listed, key=json.dumps) if isinstance(value, Set) else listed
+    return plain
+
+
+def _refuse_missing(made: Fields) -> None:
+    for name in type(made).model_fields:
+        if name not in vars(made):
+            raise InvalidConfigError(f"{type(made).__name__} needs a value for {name!r}")
+
+
 def _refuse_unknown(model: type[BaseModel], values: Mapping[str, Any]) -> None:
+    if model.model_config.get("extra") == "allow":
+        return
     for name in values.keys() - model.model_fields.keys():
         raise InvalidConfigError(
             f"{model.__name__} has no field {name!r}{nearest(name, model.model_fields)}"

@@ -30,8 +30,9 @@ class DataVersion:
 
     def __post_init__(self) -> None:
         if not isinstance(self.value, str):
-            given = str(self.value)
-            raise TypeCheckError(f"a data version is text, not {self.value!r}; write DataVersion({given!r})")
+            raise TypeCheckError(
+                f"a data version is text, not {self.value!r}; write DataVersion({str(self.value)!r})"
+            )
 
 
 @dataclass(frozen=True, slots=True)

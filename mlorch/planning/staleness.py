@@ -123,7 +123,7 @@ class Assessment:
         declared = self.declared[node.key]
         if declared.code_version is not None and declared.code_version != made.code_version:
             yield Cause("CODE", "has a new code version")
-        if declared.default_config_digest not in (None, made.default_config_digest):
+        if declared.default_config_digest != made.default_config_digest:
             yield Cause("CONFIG", "has a new default config")
         known = tuple(made.definition.get("deps", ()))
         if known != node.upstream:

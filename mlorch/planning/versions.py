@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, get_args
 
 from mlorch.definitions.assets import AssetsDefinition
-from mlorch.definitions.config import Config
+from mlorch.definitions.config import default_config
 from mlorch.definitions.graph import AssetGraph, AssetNode
 from mlorch.definitions.signature import EMPTY
 from mlorch.definitions.specs import AUTO
@@ -23,9 +23,8 @@ class Declared:
 
     code_version: str | None
     """None where nothing is declared: each run then has its own."""
-    default_config: Mapping[str, Any] | None
-    """None where there is no config, or where a field has no default."""
     default_config_digest: str | None
+    """None where there is no config, or where a run has to give one."""
 
 
 class Declarations:
@@ -46,13 +45,14 @@ class Declarations:
     def _declared(self, node: AssetNode) -> Declared:
         definition = node.definition
         if definition is None:
-            return Declared(None, None, None)
+            return Declared(None, None)
         code = node.code_version
         if code is AUTO or (code is None and self._auto):
             code = self._fingerprint(definition)
-        config = _default_config(definition.signature.config)
-        digest = None if config is None else config_digest(config)
-        return Declared(None if code is None else str(code), config, digest)
+        config_class = definition.signature.config
+        config = None if config_class is None else default_config(config_class)
+        digest = None if config is None else config_digest(config.recorded())
+        return Declared(None if code is None else str(code), digest)
 
     def _fingerprint(self, definition: AssetsDefinition) -> str:
         """Return that of the function and of the resources and schemas that its annotations name."""
@@ -106,9 +106,3 @@ def _classes(annotation: Any) -> set[type]:
     if isinstance(annotation, type) and annotation.__module__ != "builtins" and annotation is not EMPTY:
         found.add(annotation)
     return found
-
-
-def _default_config(config_class: type[Config] | None) -> Mapping[str, Any] | None:
-    if config_class is None or any(one.is_required() for one in config_class.model_fields.values()):
-        return None
-    return config_class().recorded()

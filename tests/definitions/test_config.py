@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import os
+import subprocess
+import sys
 
-from mlorch import Config, ConfigurableResource, EnvVar, RunConfig
-from mlorch.definitions.config import make_config, mask
+import pytest
+from pydantic import model_validator
+
+from mlorch import Config, ConfigurableResource, EnvVar, PermissiveConfig, RunConfig
+from mlorch.definitions.config import default_config, make_config, mask
 from mlorch.errors import InvalidConfigError
 
 
@@ -104,3 +109,80 @@ def test_run_config_takes_configs_and_plain_fields_alike():
     assert given.to_config_dict() == {
         "ops": {"model": {"config": {"rate": 0.5, "depth": 3}}, "other": {"config": {"depth": 2}}}
     }
+
+
+def test_a_field_that_is_missing_beside_an_environment_variable_is_named_at_once():
+    with pytest.raises(InvalidConfigError, match="Warehouse needs a value for 'url'"):
+        Warehouse(port=EnvVar.int("WAREHOUSE_PORT"))  # type: ignore[call-arg]
+
+
+def test_a_permissive_config_keeps_unknown_fields_and_their_environment_variables(monkeypatch):
+    class Anything(PermissiveConfig):
+        known: int = 1
+
+    monkeypatch.setenv("EXTRA", "hidden")
+    config = make_config(Anything, {"other": [1, 2], "extra": EnvVar("EXTRA")}, "x")
+    assert config.recorded() == {"known": 1, "other": [1, 2], "extra": "$EXTRA"}
+    assert config.resolved().model_dump() == {"known": 1, "other": [1, 2], "extra": "hidden"}
+    assert config.secrets() == {"hidden"}
+
+
+def test_sets_are_recorded_in_the_same_order_in_every_process():
+    program = (
+        "from mlorch import Config\n"
+        "class Chosen(Config):\n"
+        "    columns: set[str] = {'origin', 'dest', 'hour', 'carrier'}\n"
+        "    nested: dict[str, tuple[set[str], ...]] = {'a': ({'x', 'y', 'z'}, set())}\n"
+        "print(Chosen().recorded())\n"
+    )
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in (1, 2, 3)
+    }
+    assert printed == {
+        "{'columns': ['carrier', 'dest', 'hour', 'origin'], 'nested': {'a': [['x', 'y', 'z'], []]}}\n"
+    }
+
+
+def test_a_number_from_the_environment_is_recorded_by_name_too():
+    class Sized(Config):
+        size: int = 3
+
+    assert Sized(size=EnvVar.int("SIZE")).recorded() == {"size": "$SIZE"}
+
+
+def test_a_value_that_json_cannot_hold_is_refused_by_its_config():
+    class Odd(Config):
+        thing: object = object()
+
+    with pytest.raises(InvalidConfigError, match="Odd can't be recorded as JSON"):
+        Odd().recorded()
+
+
+def test_a_config_whose_defaults_do_not_hold_is_one_that_a_run_has_to_give():
+    class Either(Config):
+        path: str | None = None
+        url: str | None = None
+
+        @model_validator(mode="after")
+        def has_one(self):
+            if not (self.path or self.url):
+                raise ValueError("give path or url")
+            return self
+
+    assert default_config(Either) is None
+    assert default_config(Needs) is None
+    assert default_config(Training) == Training()
+    with pytest.raises(InvalidConfigError, match="give path or url"):
+        make_config(Either, {}, "x")
+
+
+def test_a_field_name_that_is_no_text_is_an_unknown_field():
+    with pytest.raises(InvalidConfigError, match="has no field '1'"):
+        make_config(Training, {1: 2}, "x")  # type: ignore[dict-item]

@@ -175,6 +175,26 @@ def test_a_new_default_is_staleness_and_an_override_is_not():
     assert reasons([model(0.2)], instance, "fit") == [("CONFIG", "has a new default config")]
 
 
+def test_a_config_that_comes_or_goes_is_a_new_default():
+    class Training(Config):
+        rate: float = 0.5
+
+    @asset(name="fit", code_version="1")
+    def without() -> float:
+        return 1.0
+
+    @asset(name="fit", code_version="1")
+    def with_config(config: Training) -> float:
+        return config.rate
+
+    instance = Instance.ephemeral()
+    for before, after in ((without, with_config), (with_config, without)):
+        materialize([before], instance=instance)
+        assert reasons([after], instance, "fit") == [("CONFIG", "has a new default config")]
+        materialize([after], instance=instance, only_stale=True)
+        assert statuses([after], instance) == {"fit": "FRESH"}
+
+
 def test_one_changed_partition_of_many_is_seen_through_every_mapping():
     parts = StaticPartitionsDefinition([f"p{i:03}" for i in range(150)])
 
