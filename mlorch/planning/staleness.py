@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mlorch.definitions.assets import Dependency
 from mlorch.definitions.graph import AssetGraph, AssetNode
@@ -35,8 +35,11 @@ class SlotStatus:
     causes: tuple[Cause, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+_FRESH = SlotStatus("FRESH")
+_MISSING = SlotStatus("MISSING")
+
+
+class Read(NamedTuple):
     """What one dependency reads for one partition: upstream slots in key order."""
 
     dependency: Dependency
@@ -77,12 +80,12 @@ class Assessment:
         """Return the status of a slot from the history as it is now."""
         node = self.graph.nodes[slot[0]]
         if node.is_external:
-            return SlotStatus("FRESH")
+            return _FRESH
         made = self.history.made(slot)
         if made is None:
-            return SlotStatus("MISSING")
+            return _MISSING
         causes = tuple(self._causes(node, slot, made))
-        return SlotStatus("STALE", causes) if causes else SlotStatus("FRESH")
+        return SlotStatus("STALE", causes) if causes else _FRESH
 
     def upstream_stale(self, slot: Slot) -> tuple[Slot, ...]:
         """Return the nearest stale or missing slots above one, looking through what is fresh."""
@@ -133,7 +136,17 @@ class Assessment:
             for key in known:
                 if key not in node.upstream:
                     yield Cause("DEPENDENCIES", f"removed dependency on {key}", (key, None))
-        yield from self._data_causes(slot, made, known)
+        if not self._has_same_inputs(slot, made):
+            yield from self._data_causes(slot, made, known)
+
+    def _has_same_inputs(self, slot: Slot, made: AssetMaterialized) -> bool:
+        """Say at once what is so for most: the same slots are read at the same versions, in order."""
+        slots = [one for read in self.reads(slot) for one in read.slots]
+        version = self.history.data_version
+        return len(slots) == len(made.inputs) and all(
+            one[:2] == slot and one.data_version == version(slot)
+            for one, slot in zip(made.inputs, slots, strict=True)
+        )
 
     def _data_causes(self, slot: Slot, made: AssetMaterialized, known: tuple[str, ...]) -> Iterator[Cause]:
         recorded = {(one.asset, one.partition): one.data_version for one in made.inputs}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, get_args
 
@@ -34,7 +35,10 @@ class Declarations:
         self._graph = graph
         self._auto = auto
         self._known: dict[str, Declared] = {}
-        self._fingerprints = Fingerprints()
+
+    @cached_property
+    def _fingerprints(self) -> Fingerprints:
+        return Fingerprints()
 
     def __getitem__(self, key: str) -> Declared:
         found = self._known.get(key)
