@@ -38,6 +38,7 @@ def status(
 
 
 def _print_status(opened: App, selection: list[str] | None, as_json: bool) -> None:
+    from mlorch.app.mirroring import waiting
     from mlorch.app.status import asset_statuses
     from mlorch.cli.output import print_json, print_table
 
@@ -50,6 +51,9 @@ def _print_status(opened: App, selection: list[str] | None, as_json: bool) -> No
         (one.key, "external" if one.is_external else one.status, _counts(one), _causes(one)) for one in found
     ]
     print_table(("asset", "status", "partitions", "why"), rows)
+    for name, count in waiting(opened.settings, opened.record.log).items():
+        if count:
+            print(f"{name}: {count} materializations wait to be told; 'mlorch mirror' tells them")
 
 
 def _counts(one: AssetStatus) -> str:
