@@ -9,7 +9,7 @@ from mlorch.definitions.keys import key_text
 from mlorch.definitions.signature import EMPTY
 from mlorch.errors import NotFoundError, UserError
 from mlorch.events import AssetMaterialized
-from mlorch.execution.run import settle_resources
+from mlorch.execution.run import resolve_resources
 from mlorch.execution.step import Kept, Tools, load
 from mlorch.instance import Instance
 from mlorch.iomanagers.kinds import KINDS
@@ -88,8 +88,9 @@ def load_value(
     if made.uri is None and made.io_manager is None:
         raise NotFoundError(f"{slot_name(slot)} keeps no value: its function returns None")
     resources: dict[str, Any] = {}
-    if definitions is not None and made.asset in definitions.graph.nodes:
-        resources, _ = settle_resources([definitions.graph.nodes[made.asset]], definitions.resources)
+    if definitions is not None:
+        names = {"io_manager", (made.io_manager or "").removeprefix("resource:")}
+        resources, _ = resolve_resources(definitions.resources, names)
     kept = Kept(slot, made.uri, made.content_hash, made.io_manager, made.metadata)
     return load(kept, annotation, Tools(instance.store, KINDS), resources)
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from mlorch.app.holding import holding
 from mlorch.app.loading import load_value
 from mlorch.app.targets import Partitions, resolve_targets
-from mlorch.definitions.config import mask
 from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.keys import key_text
 from mlorch.errors import NotFoundError, RunFailedError, UserError
 from mlorch.events import AssetMaterialized, AssetObserved, Event, RunStarted, StepFailed, StepSkipped
+from mlorch.execution.context import plain
 from mlorch.execution.executors import open_executor
-from mlorch.execution.run import Run, settle_configs, settle_resources
+from mlorch.execution.run import Run, settle_configs, settle_resources, settle_secrets
 from mlorch.execution.runner import RunResult, carry_out
 from mlorch.execution.step import Tools
 from mlorch.instance import Instance
@@ -172,14 +172,14 @@ def run_request(
     keys = select(request.selection, graph)
     targets = resolve_targets(graph, keys, request.partitions, now, every=request.only_stale)
     configs = settle_configs(graph, keys, request.run_config)
-    resources, secrets = settle_resources((graph.nodes[key] for key in keys), definitions.resources)
+    resources, secrets = settle_resources(graph, keys, definitions.resources)
     run = Run(
         run_id=new_run_id(),
         job=request.job,
         tags=request.tags,
         configs=configs,
         resources=resources,
-        secrets=secrets,
+        secrets=settle_secrets(secrets, *(one.secrets for one in configs.values())),
     )
     if request.executor == "processes" and isinstance(instance.store, MemoryStore):
         raise UserError("worker processes need values on disk; use Instance.local(path)")
@@ -265,7 +265,7 @@ def _started(run: Run, plan: Plan, request: Request, keys: Sequence[str]) -> Run
         selection=tuple(keys),
         steps=len(plan.steps),
         tags=run.tags,
-        config=mask(given) if given else {},
+        config=plain(given) if given else {},
         project=request.project,
         source=request.source,
         git=request.git,

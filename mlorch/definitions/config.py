@@ -64,7 +64,7 @@ class Fields(BaseModel):
 
         Raises InvalidConfigError, naming the variable, where one is not set or does not fit its field.
         """
-        values = _values(self)
+        values = values_of(self)
         given = {name: _resolve(value) for name, value in values.items()}
         if all(given[name] is values[name] for name in given):
             return self
@@ -75,7 +75,7 @@ class Fields(BaseModel):
 
     def secrets(self) -> set[str]:
         """Return the values that came from the environment, to be masked wherever text is kept."""
-        values = _values(self).values()
+        values = values_of(self).values()
         found = {value.get_value() for value in values if isinstance(value, EnvVar)}
         return found.union(*(value.secrets() for value in values if isinstance(value, Fields)))
 
@@ -95,7 +95,7 @@ class Config(Fields):
         except PydanticSerializationError as error:
             raise InvalidConfigError(f"{type(self).__name__} can't be recorded as JSON: {error}") from None
         plain = _in_order(dumped, self)
-        variables = {n: f"${str.__str__(v)}" for n, v in _values(self).items() if isinstance(v, EnvVar)}
+        variables = {n: f"${str.__str__(v)}" for n, v in values_of(self).items() if isinstance(v, EnvVar)}
         masked: dict[str, Any] = mask({**plain, **variables})
         return masked
 
@@ -111,11 +111,11 @@ class RunConfig:
     """The explicit configuration of a run: `ops` has a Config, or its fields, by asset name."""
 
     ops: Mapping[str, Any] = field(default_factory=dict)
-    resources: Mapping[str, Any] = field(default_factory=dict)
 
     def to_config_dict(self) -> dict[str, Any]:
-        """Return the form that YAML files have: {"ops": {name: {"config": {field: value}}}}."""
-        return {"ops": {name: {"config": _fields(one)} for name, one in self.ops.items()}}
+        """Return the form that YAML files have: {"ops": {name: {"config": {field: value}}}}, as recorded."""
+        fields = {name: one.recorded() if isinstance(one, Config) else one for name, one in self.ops.items()}
+        return {"ops": {name: {"config": dict(one)} for name, one in fields.items()}}
 
 
 def make_config(config_class: type[Config], given: Mapping[str, Any], where: str) -> Config:
@@ -124,6 +124,12 @@ def make_config(config_class: type[Config], given: Mapping[str, Any], where: str
         return config_class(**{str(name): value for name, value in given.items()})
     except ValidationError as error:
         raise InvalidConfigError(explain(error, where, known=config_class.model_fields)) from None
+
+
+def values_of(fields: Fields) -> dict[str, Any]:
+    """Return the values by name, those of unknown fields that a PermissiveConfig keeps among them."""
+    names = (*type(fields).model_fields, *(fields.__pydantic_extra__ or ()))
+    return {name: getattr(fields, name) for name in names}
 
 
 def default_config(config_class: type[Config]) -> Config | None:
@@ -187,12 +193,6 @@ def _resolve(value: Any) -> Any:
     return value.resolved() if isinstance(value, Fields) else value
 
 
-def _values(fields: Fields) -> dict[str, Any]:
-    """Return the values by name, those of unknown fields that a PermissiveConfig keeps among them."""
-    names = (*type(fields).model_fields, *(fields.__pydantic_extra__ or ()))
-    return {name: getattr(fields, name) for name in names}
-
-
 def _in_order(plain: Any, value: Any) -> Any:
     """Return the JSON of a value with what was a set sorted: a set has another order in each process."""
     if isinstance(value, BaseModel) and isinstance(plain, dict):
@@ -220,7 +220,3 @@ def _refuse_unknown(model: type[BaseModel], values: Mapping[str, Any]) -> None:
             f"{model.__name__} has no field {name!r}{nearest(name, model.model_fields)}"
             f" (it has: {', '.join(model.model_fields)})"
         )
-
-
-def _fields(one: Any) -> dict[str, Any]:
-    return one.model_dump(mode="json") if isinstance(one, BaseModel) else dict(one)

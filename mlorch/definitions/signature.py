@@ -27,7 +27,7 @@ class Signature:
     takes_any: bool
     """True for a `**kwargs` parameter: every input given by `ins` fits."""
     returns: Any
-    """Annotation of the value, out of `Output[T]` or `MaterializeResult[T]`."""
+    """Annotation of the value, out of `Output[T]` or `MaterializeResult[T]`, returned or yielded."""
 
 
 def read_signature(function: Callable[..., Any], owner: str, namespace: Mapping[str, Any]) -> Signature:
@@ -62,7 +62,8 @@ def read_signature(function: Callable[..., Any], owner: str, namespace: Mapping[
         else:
             arguments[name] = annotation
     returns = _evaluate(signature.return_annotation, function, namespace, f"{owner}, return value")
-    return Signature(resources=resources, arguments=arguments, returns=_value_of(returns), **roles)
+    value = _value_of(_yielded(returns) if inspect.isgeneratorfunction(inspect.unwrap(function)) else returns)
+    return Signature(resources=resources, arguments=arguments, returns=value, **roles)
 
 
 def _evaluate(annotation: Any, function: Callable[..., Any], namespace: Mapping[str, Any], where: str) -> Any:
@@ -87,6 +88,12 @@ def _is_filled(cell: Any) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _yielded(returns: Any) -> Any:
+    """Return T of the annotation Iterator[T], Iterable[T] or Generator[T, …] of a generator function."""
+    arguments = typing.get_args(returns)
+    return arguments[0] if arguments else EMPTY
 
 
 def _value_of(returns: Any) -> Any:

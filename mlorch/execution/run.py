@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlorch.definitions.assets import AssetsDefinition
-from mlorch.definitions.config import Config, Fields, RunConfig, make_config
-from mlorch.definitions.graph import AssetGraph, AssetNode
+from mlorch.definitions.config import Config, Fields, RunConfig, make_config, values_of
+from mlorch.definitions.graph import AssetGraph
 from mlorch.errors import InvalidConfigError, nearest
 from mlorch.execution.context import plain
 from mlorch.planning.versions import config_digest
@@ -16,11 +16,12 @@ from mlorch.planning.versions import config_digest
 
 @dataclass(frozen=True, slots=True)
 class AssetConfig:
-    """The config of an asset in this run: its values, as recorded, and their digest."""
+    """The config of an asset in this run: its values, as recorded, their digest, and the secrets in them."""
 
     value: Config
     recorded: Mapping[str, Any]
     digest: str
+    secrets: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +35,13 @@ class Run:
     """By asset key, of the assets that take a config."""
     resources: Mapping[str, Any] = field(default_factory=dict)
     """By name, with environment variables resolved."""
-    secrets: frozenset[str] = frozenset()
-    """Texts that must not be kept anywhere."""
+    secrets: tuple[str, ...] = ()
+    """Texts that must not be kept anywhere, those before that are parts of others."""
+
+
+SHORTEST_SECRET = 4
+"""Characters. What is shorter is a number or a flag from the environment and can be guessed anyhow; masking
+every "1" would leave no text readable."""
 
 
 def settle_configs(
@@ -56,27 +62,47 @@ def settle_configs(
             continue
         config = make_config(wanted, given.get(key, {}), f"the config of asset {key!r}")
         recorded = config.recorded()
-        configs[key] = AssetConfig(config.resolved(), recorded, config_digest(recorded))
+        recorded = config.recorded()
+        secrets = frozenset(config.secrets())
+        configs[key] = AssetConfig(config.resolved(), recorded, config_digest(recorded), secrets)
     return configs
 
 
 def settle_resources(
-    nodes: Iterable[AssetNode], resources: Mapping[str, Any]
+    graph: AssetGraph, keys: Iterable[str], resources: Mapping[str, Any]
 ) -> tuple[dict[str, Any], frozenset[str]]:
-    """Return the resources that the assets take, resolved, and the secret texts among them.
+    """Return the resources that making the assets takes, resolved, and the secret texts among them.
 
-    Raises InvalidConfigError, naming the variable, where an environment variable is missing.
+    The IO managers of what they read are among them. Raises InvalidConfigError, naming the variable, where an
+    environment variable is missing.
     """
+    if not resources:
+        return {}, frozenset()
     names = {"io_manager"}
-    for node in nodes:
+    for node in (graph.nodes[key] for key in keys):
         if node.definition is not None:
             names.update(node.definition.signature.resources)
-            names.add(node.definition.io_manager_key or "io_manager")
-    wanted = {name: resources[name] for name in sorted(names & resources.keys())}
+        for one in (node, *(graph.nodes[up] for up in node.upstream)):
+            if one.definition is not None and one.definition.io_manager_key is not None:
+                names.add(one.definition.io_manager_key)
+    return resolve_resources(resources, names)
+
+
+def resolve_resources(
+    resources: Mapping[str, Any], names: Iterable[str]
+) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return the named resources, those that there are, resolved, and the secret texts among them."""
+    wanted = {name: resources[name] for name in sorted(names) if name in resources}
     fields = [one for one in wanted.values() if isinstance(one, Fields)]
-    secrets = frozenset().union(*(one.secrets() for one in fields)) - {""}
+    secrets = frozenset().union(*(one.secrets() for one in fields))
     resolved = {name: one.resolved() if isinstance(one, Fields) else one for name, one in wanted.items()}
     return resolved, secrets
+
+
+def settle_secrets(*several: Iterable[str]) -> tuple[str, ...]:
+    """Return the texts to be masked, longer ones first."""
+    texts = {text for one in several for text in one if len(text) >= SHORTEST_SECRET}
+    return tuple(sorted(texts, key=lambda text: (-len(text), text)))
 
 
 def facts_of(definition: AssetsDefinition) -> dict[str, Any]:
@@ -98,19 +124,36 @@ def facts_of(definition: AssetsDefinition) -> dict[str, Any]:
 def _by_asset(graph: AssetGraph, run_config: RunConfig | Mapping[str, Any] | None) -> dict[str, Any]:
     if run_config is None:
         return {}
-    text = run_config.to_config_dict() if isinstance(run_config, RunConfig) else run_config
-    unknown = sorted(text.keys() - {"ops", "resources", "execution", "loggers"})
-    if unknown:
-        raise InvalidConfigError(
-            f"the run config has no section {unknown[0]!r}{nearest(unknown[0], ['ops', 'resources'])}; "
-            "write {ops: {ASSET: {config: {FIELD: VALUE}}}}"
-        )
+    if isinstance(run_config, RunConfig):
+        run_config = {"ops": {name: {"config": one} for name, one in run_config.ops.items()}}
+    _check_section(run_config, "ops", "the run config")
+    ops = run_config.get("ops") or {}
+    if not isinstance(ops, Mapping):
+        raise InvalidConfigError(f"the run config: ops should be {{ASSET: …}}, not {ops!r}; {_SHAPE}")
     found = {}
-    for name, section in (text.get("ops") or {}).items():
-        key = name if name in graph.nodes else name.replace("__", "/")
+    for name, section in ops.items():
+        key = name if name in graph.nodes else str(name).replace("__", "/")
         if key not in graph.nodes:
-            raise InvalidConfigError(f"the run config names {name!r}, no asset{nearest(name, graph.nodes)}")
-        if not isinstance(section, Mapping) or not isinstance(section.get("config", {}), Mapping):
-            raise InvalidConfigError(f"the run config of {name!r} should be {{config: {{FIELD: VALUE}}}}")
-        found[key] = section.get("config", {})
+            raise InvalidConfigError(f"the run config names {name!r}, no asset{nearest(key, graph.nodes)}")
+        _check_section(section, "config", f"the run config of {name!r}")
+        config = section.get("config") or {}
+        if isinstance(config, Fields):
+            config = values_of(config)
+        if not isinstance(config, Mapping):
+            raise InvalidConfigError(f"the run config of {name!r} should be fields, not {config!r}; {_SHAPE}")
+        found[key] = config
     return found
+
+
+_SHAPE = "write {ops: {ASSET: {config: {FIELD: VALUE}}}}"
+
+
+def _check_section(section: Any, only: str, where: str) -> None:
+    """Refuse a section that is no mapping, or has another key than the one it may have."""
+    if not isinstance(section, Mapping):
+        raise InvalidConfigError(f"{where} should be {{{only}: …}}, not {section!r}; {_SHAPE}")
+    for name in section:
+        if name == "resources" and only == "ops":
+            raise InvalidConfigError(f"{where} can't configure resources; give resources=… another value")
+        if name != only:
+            raise InvalidConfigError(f"{where} has no section {name!r}{nearest(str(name), [only])}; {_SHAPE}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import inspect
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,14 +83,16 @@ class Outcome:
 
 
 def perform(call: Call, tools: Tools) -> Outcome:
-    """Make the asset partition. What the user's code raises comes back in the outcome."""
+    """Make the asset partition. What the user's code raises, but for an interrupt, is in the outcome."""
     captured = Captured()
     facts: list[Event] = []
     error = exception = None
     try:
         with capturing(captured):
             facts.append(_make(call, tools, captured))
-    except Exception as raised:  # noqa: BLE001 - the user's code may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as raised:  # noqa: BLE001 - the user's code may call sys.exit, and polars may panic
         exception, error = raised, _describe(raised, call)
         if isinstance(raised, SchemaError):
             facts.append(_failed_check(call, raised))
@@ -289,27 +291,34 @@ def _version(
     return data_version(*call.slot, call.code_version, config_digest, call.inputs), False
 
 
-def _describe(error: Exception, call: Call) -> dict[str, Any]:
+def _describe(error: BaseException, call: Call) -> dict[str, Any]:
     """Return the error for the log; of the user's own code the traceback starts at their function."""
-    is_ours = isinstance(error, MlorchError)
-    message = str(error)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        message = f"{message}: no space is left to keep {slot_name(call.slot)}; its version before is intact"
     secrets = call.run.secrets
-    return {
-        "type": type(error).__name__,
-        "message": _redact(message, secrets),
-        "traceback": "" if is_ours else _redact(_traceback(error, call.definition.function), secrets),
-        "exit_code": error.exit_code if isinstance(error, MlorchError) else 1,
-    }
+    about = {"type": type(error).__name__, "message": str(error), "traceback": "", "exit_code": 1}
+    if isinstance(error, MlorchError):
+        about["exit_code"] = error.exit_code
+    elif isinstance(error, OSError) and error.errno in _NO_SPACE:
+        name = slot_name(call.slot)
+        about["message"] = f"{error}: no space is left to keep {name}; its version before is intact"
+    else:
+        about["traceback"] = _redact(_traceback(error, call.definition.function), secrets)
+    return {**about, "message": _redact(str(about["message"]), secrets)}
 
 
-def _traceback(error: Exception, function: Callable[..., Any]) -> str:
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def _traceback(error: BaseException, function: Callable[..., Any]) -> str:
+    """Return the traceback from the user's function on, or from the first code that is not mlorch's."""
     code = getattr(inspect.unwrap(function), "__code__", None)
-    start = found = error.__traceback__
-    while found is not None and found.tb_frame.f_code is not code:
+    frames = []
+    found = error.__traceback__
+    while found is not None:
+        frames.append(found)
         found = found.tb_next
-    return traceback_text(error, found or start)
+    own = [one for one in frames if one.tb_frame.f_code is code]
+    others = [one for one in frames if not one.tb_frame.f_globals.get("__name__", "").startswith("mlorch.")]
+    return traceback_text(error, next(iter((*own, *others, *frames)), None))
 
 
 def _failed_check(call: Call, error: SchemaError) -> CheckEvaluated:
@@ -321,7 +330,7 @@ def _failed_check(call: Call, error: SchemaError) -> CheckEvaluated:
         partition=call.slot[1],
         check="schema",
         passed=False,
-        metadata=error.report,
+        metadata=_redacted(error.report, call.run.secrets),
     )
 
 
@@ -340,13 +349,13 @@ def _output(call: Call, captured: Captured) -> OutputCaptured:
     )
 
 
-def _redact(text: str, secrets: frozenset[str]) -> str:
+def _redact(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, "***")
     return text
 
 
-def _redacted(value: Any, secrets: frozenset[str]) -> Any:
+def _redacted(value: Any, secrets: Collection[str]) -> Any:
     if not secrets:
         return value
     if isinstance(value, str):
