@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from mlorch.errors import InvalidConfigError, UserError, nearest
+from mlorch.execution.executors import EXECUTORS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,10 @@ class Settings:
 
     @property
     def storage_url(self) -> str:
-        return self.storage or f"sqlite:///{self.state / 'mlorch.db'}"
+        """URL of the log; the path of a SQLite file is relative to the project."""
+        scheme, slashes, path = (self.storage or "sqlite:///.mlorch/mlorch.db").partition(":///")
+        is_file = scheme.startswith("sqlite") and path not in ("", ":memory:")
+        return f"{scheme}{slashes}{self.project / path if is_file else path}"
 
 
 SECTIONS = {"mlflow": MlflowSettings, "dvc": DvcSettings}
@@ -72,7 +76,7 @@ def find_project(start: Path | None = None) -> Path:
         return Path(named).resolve()
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
-        if "mlorch" in _read(folder / "pyproject.toml").get("tool", {}):
+        if "mlorch" in _table(_read(folder / "pyproject.toml"), "tool"):
             return folder
     raise UserError(
         f"{here} is in no mlorch project: no pyproject.toml from here upwards has [tool.mlorch]. "
@@ -83,63 +87,111 @@ def find_project(start: Path | None = None) -> Path:
 def read_settings(project: Path | None = None, *, flags: Mapping[str, Any] | None = None) -> Settings:
     """Return the settings of a project, found from the working directory unless it is given.
 
-    Raises InvalidConfigError, naming the file or variable, for an unknown or wrong setting.
+    Raises UserError where the folder given is no project, and InvalidConfigError, naming the file or the
+    variable, for an unknown or wrong setting.
     """
     folder = project or find_project()
     path = folder / "pyproject.toml"
     document = _read(path)
-    values = dict(document.get("tool", {}).get("mlorch", {}))
-    settings = _settings(values, folder, f"{path}, [tool.mlorch]")
-    settings = replace(settings, **_environment())
-    settings = replace(settings, **{k: v for k, v in (flags or {}).items() if v is not None})
-    name = settings.name or document.get("project", {}).get("name") or folder.name
-    return replace(settings, name=name)
+    if "mlorch" not in _table(document, "tool"):
+        raise UserError(f"{folder} is no mlorch project: no pyproject.toml there has [tool.mlorch]")
+    found = {
+        **_checked(document["tool"]["mlorch"], f"{path}, [tool.mlorch]"),
+        **_environment(),
+        **_checked({name: one for name, one in (flags or {}).items() if one is not None}, "the command line"),
+    }
+    sections = {
+        section: kind(**{_last(name): one for name, one in found.items() if name.startswith(f"{section}.")})
+        for section, kind in SECTIONS.items()
+    }
+    top = {name: one for name, one in found.items() if "." not in name}
+    called = top.pop("name", "") or str(_table(document, "project").get("name") or folder.name)
+    return Settings(project=folder, name=called, **top, **sections)
 
 
-def _settings(values: dict[str, Any], folder: Path, where: str) -> Settings:
-    sections = {}
-    for name, section in SECTIONS.items():
-        given = values.pop(name, {})
-        _check(given, section, f"{where[:-1]}.{name}]")
-        sections[name] = section(**given)
-    _check(values, Settings, where)
-    return Settings(project=folder, **values, **sections)
+_TYPES = {
+    f"{prefix}{one.name}": {"bool": bool, "int": int}.get(str(one.type), str)
+    for prefix, kind in (("", Settings), *((f"{section}.", kind) for section, kind in SECTIONS.items()))
+    for one in fields(kind)
+    if one.name not in ("project", *SECTIONS)
+}
+"""The types of all settings; those of a section have its name in front: "mlflow.enabled"."""
+
+_VARIABLES = {f"MLORCH_{name.replace('.', '_').upper()}": name for name in _TYPES}
+
+_WORDS = {bool: "true or false", int: "a whole number", str: "text"}
 
 
-def _check(values: Any, section: type[Any], where: str) -> None:
-    if not isinstance(values, dict):
-        raise InvalidConfigError(f"{where} should be a table of settings, not {values!r}")
-    types = {one.name: str(one.type) for one in fields(section) if one.name not in ("project", *SECTIONS)}
-    given: dict[str, Any] = values
-    for name, value in given.items():
-        if name not in types:
-            known = ", ".join(types)
-            raise InvalidConfigError(
-                f"{where} has an unknown setting {name!r}{nearest(name, types)} (there are: {known})"
-            )
-        wanted = {"bool": bool, "int": int}.get(types[name], str)
-        if type(value) is not wanted:
-            raise InvalidConfigError(f"{where}: {name!r} should be a {wanted.__name__}, not {value!r}")
-        if name == "code_version" and value != "auto":
-            raise InvalidConfigError(f"{where}: code_version can be 'auto', not {value!r}")
-        if name == "workers" and isinstance(value, int) and value < 1:
-            raise InvalidConfigError(f"{where}: workers should be at least 1, not {value}")
+def _checked(table: Any, where: str, prefix: str = "") -> dict[str, Any]:
+    """Return the settings of a table by their names in _TYPES."""
+    if not isinstance(table, dict):
+        raise InvalidConfigError(f"{where} should be a table of settings, not {table!r}")
+    found = {}
+    for name, value in table.items():
+        if not prefix and name in SECTIONS:
+            found.update(_checked(value, f"{where.removesuffix(']')}.{name}]", f"{name}."))
+        else:
+            _check(f"{prefix}{name}", value, where)
+            found[f"{prefix}{name}"] = value
+    return found
+
+
+def _check(name: str, value: Any, where: str) -> None:
+    last = _last(name)
+    if name not in _TYPES:
+        known = [_last(one) for one in _TYPES if one.removesuffix(_last(one)) == name.removesuffix(last)]
+        raise InvalidConfigError(
+            f"{where} has an unknown setting {last!r}{nearest(last, known)} (there are: {', '.join(known)})"
+        )
+    fits = type(value) is _TYPES[name]
+    if not fits:
+        raise InvalidConfigError(f"{where}: {last!r} should be {_WORDS[_TYPES[name]]}, not {value!r}")
+    if name == "code_version" and value != "auto":
+        raise InvalidConfigError(f"{where}: code_version can be 'auto', not {value!r}")
+    if name == "workers" and value < 1:
+        raise InvalidConfigError(f"{where}: workers should be at least 1, not {value}")
+    if name == "executor" and value not in EXECUTORS:
+        raise InvalidConfigError(
+            f"{where}: there is no executor {value!r}{nearest(value, EXECUTORS)} "
+            f"(there are: {', '.join(EXECUTORS)})"
+        )
 
 
 def _environment() -> dict[str, Any]:
+    """Return the settings in variables; one that is empty counts as not set."""
     found: dict[str, Any] = {}
-    for one in fields(Settings):
-        text = os.environ.get(f"MLORCH_{one.name.upper()}")
-        if text is None or one.name in ("project", *SECTIONS):
+    for variable, text in sorted(os.environ.items()):
+        if not variable.startswith("MLORCH_") or variable == "MLORCH_PROJECT" or not text:
             continue
-        value: Any = text
-        if one.name == "workers":
-            if not text.isdecimal():
-                raise InvalidConfigError(f"MLORCH_WORKERS should be a whole number, not {text!r}")
-            value = int(text)
-        _check({one.name: value}, Settings, f"the environment variable MLORCH_{one.name.upper()}")
-        found[one.name] = value
+        if variable not in _VARIABLES:
+            known = ", ".join(_VARIABLES)
+            raise InvalidConfigError(
+                f"the environment variable {variable} is no setting{nearest(variable, _VARIABLES)} "
+                f"(there are: {known})"
+            )
+        name = _VARIABLES[variable]
+        value = _parsed(text, _TYPES[name])
+        _check(name, value, f"the environment variable {variable}")
+        found[name] = value
     return found
+
+
+def _parsed(text: str, kind: type) -> Any:
+    """Return the value that a variable means; a text that means none stays as it is."""
+    if kind is int and text.isdecimal():
+        return int(text)
+    if kind is bool:
+        return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
+    return text
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _table(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = document.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -150,5 +202,5 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidConfigError(f"{path} is no valid TOML: {error}") from None
-    except PermissionError:
-        raise InvalidConfigError(f"{path} can't be read: no permission") from None
+    except OSError as error:
+        raise InvalidConfigError(f"{path} can't be read: {error.strerror}") from None

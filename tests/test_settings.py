@@ -1,0 +1,184 @@
+"""Settings: pyproject.toml, then the environment, then flags; whatever is wrong is named with its place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mlorch.errors import InvalidConfigError, UserError
+from mlorch.settings import find_project, read_settings
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("MLORCH_")]:
+        monkeypatch.delenv(name)
+
+
+def project(folder: Path, text: str = "[tool.mlorch]\n") -> Path:
+    (folder / "pyproject.toml").write_text(text)
+    return folder
+
+
+def test_what_nobody_sets_has_its_default(tmp_path):
+    settings = read_settings(project(tmp_path))
+    assert settings.project == tmp_path
+    assert settings.name == tmp_path.name
+    assert (settings.definitions, settings.data, settings.code_version) == ("", "data", None)
+    assert (settings.executor, settings.workers) == ("in_process", os.cpu_count())
+    assert (settings.mlflow.enabled, settings.mlflow.tracking_uri, settings.dvc.enabled) == (True, None, True)
+    assert settings.storage_url == f"sqlite:///{tmp_path}/.mlorch/mlorch.db"
+
+
+def test_the_file_says_what_the_project_wants(tmp_path):
+    text = """
+        [project]
+        name = "flights"
+        [tool.mlorch]
+        definitions = "flights.definitions"
+        code_version = "auto"
+        workers = 3
+        [tool.mlorch.mlflow]
+        tracking_uri = "http://mlflow"
+        [tool.mlorch.dvc]
+        enabled = false
+        """
+    settings = read_settings(project(tmp_path, text))
+    assert (settings.name, settings.definitions) == ("flights", "flights.definitions")
+    assert (settings.code_version, settings.workers) == ("auto", 3)
+    assert (settings.mlflow.tracking_uri, settings.dvc.enabled) == ("http://mlflow", False)
+
+
+def test_the_environment_goes_before_the_file_and_flags_before_both(tmp_path, monkeypatch):
+    project(tmp_path, '[tool.mlorch]\nexecutor = "threads"\nworkers = 3\ndata = "file"\nname = "mine"\n')
+    monkeypatch.setenv("MLORCH_WORKERS", "4")
+    monkeypatch.setenv("MLORCH_EXECUTOR", "processes")
+    settings = read_settings(tmp_path, flags={"executor": "in_process", "workers": None})
+    assert (settings.executor, settings.workers, settings.data) == ("in_process", 4, "file")
+    assert settings.name == "mine"
+
+
+def test_sections_are_set_by_variables_too(tmp_path, monkeypatch):
+    project(tmp_path, '[tool.mlorch.mlflow]\nenabled = true\ntracking_uri = "file"\n')
+    monkeypatch.setenv("MLORCH_MLFLOW_ENABLED", "False")
+    monkeypatch.setenv("MLORCH_DVC_ENABLED", "0")
+    settings = read_settings(tmp_path)
+    assert (settings.mlflow.enabled, settings.mlflow.tracking_uri, settings.dvc.enabled) == (
+        False,
+        "file",
+        False,
+    )
+
+
+def test_an_empty_variable_sets_nothing(tmp_path, monkeypatch):
+    project(tmp_path, '[tool.mlorch]\ndata = "values"\n')
+    monkeypatch.setenv("MLORCH_DATA", "")
+    assert read_settings(tmp_path).data == "values"
+
+
+@pytest.mark.parametrize(
+    ("storage", "url"),
+    [
+        ("sqlite:///state/log.db", "sqlite:///{project}/state/log.db"),
+        ("sqlite:////elsewhere/log.db", "sqlite:////elsewhere/log.db"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("postgresql+psycopg://me@host/db", "postgresql+psycopg://me@host/db"),
+    ],
+    ids=["relative", "absolute", "memory", "server"],
+)
+def test_the_file_of_the_log_is_relative_to_the_project(tmp_path, storage, url):
+    settings = read_settings(project(tmp_path, f'[tool.mlorch]\nstorage = "{storage}"\n'))
+    assert settings.storage_url == url.format(project=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[tool.mlorch]\nexecuter = 'threads'\n",
+            r"unknown setting 'executer'; did you mean 'executor'",
+        ),
+        ("[tool.mlorch]\nexecutor = 'thread'\n", "no executor 'thread'; did you mean 'threads'"),
+        ("[tool.mlorch]\nexecutor = 3\n", "'executor' should be text, not 3"),
+        ("[tool.mlorch]\nworkers = '3'\n", "'workers' should be a whole number, not '3'"),
+        ("[tool.mlorch]\nworkers = true\n", "'workers' should be a whole number, not True"),
+        ("[tool.mlorch]\nworkers = 0\n", "workers should be at least 1, not 0"),
+        ("[tool.mlorch]\ncode_version = '3'\n", "code_version can be 'auto', not '3'"),
+        ("[tool.mlorch]\nproject = 'x'\n", "unknown setting 'project'"),
+        ("[tool.mlorch]\nmlflow = 3\n", r"\[tool.mlorch.mlflow\] should be a table of settings, not 3"),
+        (
+            "[tool.mlorch.mlflow]\nenabeld = true\n",
+            r"unknown setting 'enabeld'; did you mean 'enabled'",
+        ),
+        ("[tool.mlorch.mlflow]\nenabled = 'no'\n", "'enabled' should be true or false, not 'no'"),
+        ("[tool.mlorch.dvc]\nname = 'x'\n", r"unknown setting 'name' \(there are: enabled\)"),
+        ("[tool.mlorch.dvc]\nmlflow = {}\n", "unknown setting 'mlflow'"),
+        ("[tool]\nmlorch = 3\n", r"\[tool.mlorch\] should be a table of settings, not 3"),
+        ("[tool.mlorch\n", "is no valid TOML"),
+        ("\udcff", "is no valid TOML"),
+    ],
+    ids=lambda text: text[:40].encode("ascii", "replace").decode(),
+)
+def test_a_wrong_setting_is_named_with_its_file(tmp_path, text, message):
+    (tmp_path / "pyproject.toml").write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(InvalidConfigError, match=message) as raised:
+        read_settings(tmp_path)
+    assert str(tmp_path / "pyproject.toml") in str(raised.value)
+    assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("MLORCH_EXECUTER", "threads", "is no setting; did you mean 'MLORCH_EXECUTOR'"),
+        ("MLORCH_EXECUTOR", "thread", "no executor 'thread'; did you mean 'threads'"),
+        ("MLORCH_WORKERS", "many", "should be a whole number, not 'many'"),
+        ("MLORCH_WORKERS", "0", "at least 1"),
+        ("MLORCH_CODE_VERSION", "3", "can be 'auto', not '3'"),
+        ("MLORCH_MLFLOW_ENABLED", "no", "should be true or false, not 'no'"),
+    ],
+)
+def test_a_wrong_variable_is_named(tmp_path, monkeypatch, variable, value, message):
+    project(tmp_path)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InvalidConfigError, match=f"the environment variable {variable}.*{message}"):
+        read_settings(tmp_path)
+
+
+def test_a_wrong_flag_is_named(tmp_path):
+    with pytest.raises(InvalidConfigError, match="the command line: there is no executor 'dask'"):
+        read_settings(project(tmp_path), flags={"executor": "dask"})
+
+
+def test_the_project_is_the_nearest_folder_above_that_says_so(tmp_path, monkeypatch):
+    outer = project(tmp_path)
+    (tmp_path / "inner" / "deep").mkdir(parents=True)
+    project(tmp_path / "inner", "[project]\nname = 'no project of mlorch'\n")
+    assert find_project(tmp_path / "inner" / "deep") == outer
+    monkeypatch.chdir(tmp_path / "inner" / "deep")
+    assert read_settings().project == outer
+    monkeypatch.setenv("MLORCH_PROJECT", str(tmp_path / "inner"))
+    assert find_project() == tmp_path / "inner"
+
+
+def test_a_folder_in_no_project_is_named_with_what_to_do(tmp_path):
+    with pytest.raises(UserError, match=r"is in no mlorch project: .*'mlorch init' makes one here"):
+        find_project(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "[project]\nname = 'x'\n", "tool = 3\nproject = 4\n"])
+def test_a_folder_that_is_given_and_is_no_project_is_refused(tmp_path, monkeypatch, text):
+    project(tmp_path, text)
+    with pytest.raises(UserError, match=f"{tmp_path} is no mlorch project"):
+        read_settings(tmp_path)
+    monkeypatch.setenv("MLORCH_PROJECT", str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="nowhere is no mlorch project"):
+        read_settings()
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "pyproject.toml").mkdir()
+    with pytest.raises(InvalidConfigError, match=r"pyproject.toml can't be read: Is a directory"):
+        read_settings(tmp_path)
