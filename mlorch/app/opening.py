@@ -66,7 +66,11 @@ def load_definitions(settings: Settings) -> Definitions:
             f"{settings.project / 'pyproject.toml'}, [tool.mlorch] names no definitions; "
             'write definitions = "package.module" or "file.py"'
         )
-    for folder in (settings.project, settings.project / "src"):
+    for folder in (
+        settings.project,
+        settings.project / "src",
+        (settings.project / settings.definitions).parent,
+    ):
         if folder.is_dir() and str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
     module = _import(settings)
@@ -86,7 +90,7 @@ def load_definitions(settings: Settings) -> Definitions:
 def run_source() -> dict[str, Any]:
     """Return who runs what: {"user", "host", "pid", "command"}, passwords in URLs masked."""
     return {
-        "user": getpass.getuser(),
+        "user": _user(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "command": command_line(),
@@ -129,10 +133,22 @@ def _import(settings: Settings) -> ModuleType:
     return module
 
 
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # In many containers the user has a number and no name.
+        return str(os.getuid())
+
+
 def _place(error: BaseException, settings: Settings) -> str:
-    """Return "file:line: " of the last frame in the project, or ""."""
+    """Return "file:line: " of the last frame in the project's own code, or ""."""
     root = str(settings.project) + os.sep
-    frames = [one for one in traceback.extract_tb(error.__traceback__) if one.filename.startswith(root)]
+    frames = [
+        one
+        for one in traceback.extract_tb(error.__traceback__)
+        if one.filename.startswith(root) and "site-packages" not in one.filename
+    ]
     if isinstance(error, SyntaxError) and error.filename:
         return f"{os.path.relpath(error.filename, root)}:{error.lineno}: "
     return f"{os.path.relpath(frames[-1].filename, root)}:{frames[-1].lineno}: " if frames else ""
