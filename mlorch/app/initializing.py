@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from mlorch.errors import InvalidConfigError, StorageError
 from mlorch.instance import Instance
@@ -38,31 +40,46 @@ def initialize(folder: Path, definitions: str | None = None) -> list[str]:
     """
     try:
         done = [*_write_project(folder, definitions), *_write_ignores(folder)]
-        with Instance.of(read_settings(folder)):
-            done.append(".mlorch/ holds the log")
-    except PermissionError as error:
-        raise StorageError(f"{error.filename or folder} can't be written: no permission") from None
+        settings = read_settings(folder)
+        is_new = not settings.state.exists()
+        with Instance.of(settings):
+            done += [".mlorch/ holds the log"] if is_new and settings.state.exists() else []
+    except OSError as error:
+        raise StorageError(f"{error.filename or folder} can't be written: {error.strerror}") from None
     done.append(init_dvc(folder))
     return [line for line in done if line]
 
 
 def _write_project(folder: Path, definitions: str | None) -> list[str]:
     path = folder / "pyproject.toml"
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidConfigError(f"{path} is no valid TOML: {error}") from None
-    if "mlorch" in document.get("tool", {}):
+    text = _text(path)
+    tool = _parsed(text, path, "is no valid TOML").get("tool")
+    if isinstance(tool, dict) and "mlorch" in tool:
         return []
-    done = []
     module = definitions or "definitions.py"
+    gap = "\n" if text and not text.endswith("\n\n") else ""
+    grown = f"{text}{gap}[tool.mlorch]\ndefinitions = {json.dumps(module)}\n"
+    _parsed(grown, path, "can't take another table [tool.mlorch] as it is written")
+    done = []
     if definitions is None and not (folder / module).exists():
         (folder / module).write_text(STARTER, encoding="utf-8")
         done.append(f"{module} declares two small assets to start from")
-    gap = "\n" if text and not text.endswith("\n\n") else ""
-    path.write_text(f'{text}{gap}[tool.mlorch]\ndefinitions = "{module}"\n', encoding="utf-8")
+    path.write_text(grown, encoding="utf-8")
     return [*done, "pyproject.toml has [tool.mlorch]"]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+    except UnicodeDecodeError as error:
+        raise InvalidConfigError(f"{path} is no UTF-8 text: {error}") from None
+
+
+def _parsed(text: str, path: Path, what: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidConfigError(f"{path} {what}: {error}") from None
 
 
 def _write_ignores(folder: Path) -> list[str]:
@@ -73,7 +90,7 @@ def _write_ignores(folder: Path) -> list[str]:
         ("mlruns/.gitignore", ["*", "!.gitignore"]),
     ):
         path = folder / name
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        text = _text(path)
         missing = [line for line in lines if line not in text.splitlines()]
         if missing:
             path.parent.mkdir(exist_ok=True)
