@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, Protocol, Self
 
@@ -117,7 +118,14 @@ class ProcessesExecutor:
         """Return the pool of this process, a new one where a worker of the former died."""
         from loky import get_reusable_executor
 
-        return get_reusable_executor(max_workers=self.workers)
+        # Other initargs are other workers: those that were warm may look for modules elsewhere.
+        return get_reusable_executor(
+            max_workers=self.workers, initializer=_look_in, initargs=(tuple(sys.path),)
+        )
+
+
+def _look_in(folders: tuple[str, ...]) -> None:
+    sys.path[:] = folders
 
 
 EXECUTORS: dict[str, Callable[[int], StepExecutor]] = {
