@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import heapq
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import BrokenExecutor
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Self
 
 from mlorch.definitions.assets import AssetsDefinition
+from mlorch.errors import StorageError
 from mlorch.events import (
     AssetMaterialized,
     Event,
@@ -24,12 +27,12 @@ from mlorch.events import (
 from mlorch.execution.executors import Performing, StepExecutor
 from mlorch.execution.run import Run
 from mlorch.execution.step import Argument, Call, Kept, Outcome, Tools, perform
-from mlorch.log import EventLog, Record, Slot
+from mlorch.log import EventLog, History, Record, Slot
 from mlorch.planning.plan import Plan, PlannedStep
 from mlorch.planning.staleness import Assessment
 
 FLUSH_SECONDS = 0.25
-"""Facts wait at most about this long for their transaction while steps are short."""
+"""Facts wait about this long for their transaction, at most twice as long."""
 
 FLUSH_FACTS = 2_000
 
@@ -48,14 +51,20 @@ class RunResult:
 
 
 class Writer:
-    """Collects facts and appends them in batches; tells a listener each of them at once."""
+    """Collects facts and appends them in batches; tells a listener each of them at once.
 
-    def __init__(self, log: EventLog, listen: Callable[[Event], None] | None) -> None:
+    While it is entered no fact waits long, though a step of an hour may run in this thread.
+    """
+
+    def __init__(self, log: EventLog, history: History, listen: Callable[[Event], None] | None) -> None:
         self._log = log
+        self._history = history
         self._listen = listen
         self._waiting: list[Event] = []
         self._flushed_at = time.monotonic()
-        self.on_flush: Callable[[Sequence[Record]], None] = lambda _: None
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._clock = threading.Thread(target=self._keep_flushing, name="mlorch-writer", daemon=True)
 
     def add(self, *facts: Event) -> None:
         self._waiting.extend(facts)
@@ -64,16 +73,46 @@ class Writer:
                 self._listen(fact)
 
     def flush(self, *, only_if_due: bool = False) -> None:
-        """Append what waits in one transaction; `only_if_due` leaves a batch that is young and small."""
-        now = time.monotonic()
-        if only_if_due and now - self._flushed_at < FLUSH_SECONDS and len(self._waiting) < FLUSH_FACTS:
-            return
-        self._flushed_at = now
-        if self._waiting:
-            # What could not be appended stays: the end of the run tries once more.
-            numbers = self._log.append(self._waiting)
-            facts, self._waiting = self._waiting, []
-            self.on_flush([Record(seq, fact) for seq, fact in zip(numbers, facts, strict=True)])
+        """Append what waits in one transaction; `only_if_due` leaves a batch that is young and small.
+
+        What could not be appended stays, for the next time.
+        """
+        with self._lock:
+            now = time.monotonic()
+            if only_if_due and now - self._flushed_at < FLUSH_SECONDS and len(self._waiting) < FLUSH_FACTS:
+                return
+            self._flushed_at = now
+            facts = [self._numbered(fact) for fact in self._waiting]
+            if not facts:
+                return
+            numbers = self._log.append(facts)
+            del self._waiting[: len(facts)]
+            for seq, fact in zip(numbers, facts, strict=True):
+                self._history.add(Record(seq, fact))
+
+    def __enter__(self) -> Self:
+        self._clock.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._clock.join()
+
+    def _keep_flushing(self) -> None:
+        while not self._stopped.wait(FLUSH_SECONDS):
+            # The runner meets the same error when it flushes next, or it has passed by then.
+            with suppress(StorageError, OSError):
+                self.flush(only_if_due=True)
+
+    def _numbered(self, fact: Event) -> Event:
+        """Give inputs the numbers of facts that were appended after they were read."""
+        if not isinstance(fact, AssetMaterialized) or all(one.seq is not None for one in fact.inputs):
+            return fact
+        numbers = [one.seq or self._history.current((one.asset, one.partition)).seq for one in fact.inputs]
+        if not any(numbers):
+            return fact
+        inputs = (one._replace(seq=seq) for one, seq in zip(fact.inputs, numbers, strict=True))
+        return replace(fact, inputs=tuple(inputs))
 
 
 class Runner:
@@ -97,7 +136,6 @@ class Runner:
         self._done: SimpleQueue[Performing] = SimpleQueue()
         self._blocked: set[int] = set()
         self.result = RunResult(run.run_id, "SUCCESS")
-        writer.on_flush = self._learn_numbers
 
     def work(self, executor: StepExecutor) -> None:
         """Submit and collect until every step is made, skipped or failed."""
@@ -210,10 +248,10 @@ class Runner:
 
     def _take(self, outcome: Outcome) -> None:
         for fact in outcome.facts:
-            self._writer.add(fact)
             if isinstance(fact, AssetMaterialized):
                 self._history.add(Record(0, fact))
                 self.result.materializations.append(fact)
+            self._writer.add(fact)
 
     def _fail(self, index: int, attempt: int, outcome: Outcome, error: Mapping[str, Any]) -> None:
         step = self._plan.steps[index]
@@ -253,11 +291,6 @@ class Runner:
             if not self._waiting[below]:
                 heapq.heappush(self._ready, below)
 
-    def _learn_numbers(self, records: Sequence[Record]) -> None:
-        for record in records:
-            if isinstance(record.event, AssetMaterialized):
-                self._history.add(record)
-
 
 def carry_out(
     plan: Plan,
@@ -275,32 +308,34 @@ def carry_out(
     An interrupt (KeyboardInterrupt) ends the run as CANCELED, anything else that breaks it off as FAILURE,
     with what was made; both are raised again.
     """
-    writer = Writer(log, listen)
-    runner = Runner(plan, run, assessment, tools, writer)
-    writer.add(started)
-    result, reason = runner.result, ""
-    try:
-        runner.work(executor)
-    except BaseException as error:
-        is_interrupt = isinstance(error, KeyboardInterrupt)
-        result.status = "CANCELED" if is_interrupt else "FAILURE"
-        reason = "interrupted" if is_interrupt else f"{type(error).__name__}: {error}"
-        executor.stop()
-        runner.settle()
-        raise
-    finally:
-        counts = {
-            "made": len(result.materializations),
-            "skipped": sum(not one.is_blocked for one in result.skipped),
-            "failed": len(result.failures),
-            "blocked": sum(one.is_blocked for one in result.skipped),
-        }
-        ended = RunFinished(
-            run_id=run.run_id, at=time.time(), status=result.status, counts=counts, reason=reason
-        )
-        writer.add(ended)
-        writer.flush()
+    with Writer(log, assessment.history, listen) as writer:
+        runner = Runner(plan, run, assessment, tools, writer)
+        result, reason = runner.result, ""
+        writer.add(started)
+        try:
+            runner.work(executor)
+        except BaseException as error:
+            is_interrupt = isinstance(error, KeyboardInterrupt)
+            result.status = "CANCELED" if is_interrupt else "FAILURE"
+            reason = "interrupted" if is_interrupt else f"{type(error).__name__}: {error}"
+            executor.stop()
+            runner.settle()
+            raise
+        finally:
+            writer.add(_finished(result, reason))
+            writer.flush()
     return result
+
+
+def _finished(result: RunResult, reason: str) -> RunFinished:
+    counts = {
+        "made": len(result.materializations),
+        "skipped": sum(not one.is_blocked for one in result.skipped),
+        "failed": len(result.failures),
+        "blocked": sum(one.is_blocked for one in result.skipped),
+    }
+    at = time.time()
+    return RunFinished(run_id=result.run_id, at=at, status=result.status, counts=counts, reason=reason)
 
 
 def _outcome(future: Performing) -> Outcome:

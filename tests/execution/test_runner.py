@@ -79,22 +79,35 @@ def test_many_short_steps_are_recorded_in_few_transactions():
     assert log.appends <= 2 + (time.monotonic() - began) / 0.25
 
 
-def test_facts_do_not_wait_long_for_their_transaction():
-    """What a slow step follows is recorded before it ends."""
-    log = Flaky()
+def test_facts_are_recorded_soon_though_a_step_runs_for_long():
+    """Another process sees the run and what it made, and a kill loses nothing of it."""
+    log = MemoryLog()
     seen: list[str] = []
 
-    def slow(first: int) -> int:
-        seen.extend(one.event.kind for one in log.read())
+    def slow(first):
+        while "asset_materialized" not in seen:
+            time.sleep(0.01)
+            seen[:] = [one.event.kind for one in log.read()]
         return 1
 
-    def earlier(context) -> int:
-        time.sleep(0.3)
+    assets = Definitions([first, asset(slow)])
+    assert run_request(assets, Instance(log, MemoryStore()), Request()).success
+    assert seen == ["run_started", "step_started", "asset_materialized", "step_started"]
+
+
+@pytest.mark.parametrize("executor", ["in_process", "threads"])
+def test_an_input_has_its_number_though_it_was_recorded_while_its_reader_ran(executor):
+    log = MemoryLog()
+
+    def reader(first):
+        while not log.read(asset="first", kinds={AssetMaterialized.kind}):
+            time.sleep(0.01)
         return 1
 
-    assets = [asset(name="first")(earlier), asset(slow)]
-    assert run_request(Definitions(assets), Instance(log, MemoryStore()), Request()).success
-    assert "asset_materialized" in seen
+    request = Request(executor=executor, workers=2)
+    assert run_request(Definitions([first, asset(reader)]), Instance(log, MemoryStore()), request).success
+    made = {one.event.asset: one for one in log.read(kinds={AssetMaterialized.kind})}
+    assert [one.seq for one in made["reader"].event.inputs] == [made["first"].seq]
 
 
 def test_a_failure_blocks_everything_below_and_nothing_else():
@@ -207,7 +220,7 @@ def test_what_threads_are_making_when_the_run_is_interrupted_is_recorded():
 
 @pytest.mark.parametrize("fails_at", [1, 2])
 def test_a_log_that_fails_once_ends_the_run_and_loses_nothing(fails_at, monkeypatch):
-    monkeypatch.setattr("mlorch.execution.runner.FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr("mlorch.execution.runner.FLUSH_FACTS", 1)
     log = Flaky(fails_at)
     with pytest.raises(StorageError, match="the disk is full"):
         run_request(Definitions([first, second]), Instance(log, MemoryStore()), Request())
