@@ -25,14 +25,16 @@ class Ancestor:
 def ancestry(log: EventLog, made: AssetMaterialized) -> Iterator[Ancestor]:
     """Yield the materialization and everything it came from, depth first, inputs in recorded order."""
     facts: dict[int, AssetMaterialized | None] = {}
-    seen: set[tuple[Slot, str]] = set()
+    seen: set[tuple[Slot, str, tuple[str, ...]]] = set()
     first = Input(made.asset, made.partition, made.data_version, None)
     stack: list[tuple[Input, AssetMaterialized | None, int]] = [(first, made, 0)]
     while stack:
         one, fact, depth = stack.pop()
-        identity = ((one.asset, one.partition), one.data_version)
-        repeated = identity in seen and fact is not None and bool(fact.inputs)
-        yield Ancestor(identity[0], one.data_version, fact, depth, repeated)
+        slot, inputs = (one.asset, one.partition), fact.inputs if fact is not None else ()
+        # A version that the user gives may have been made from other inputs another time.
+        identity = slot, one.data_version, tuple(up.data_version for up in inputs)
+        repeated = bool(inputs) and identity in seen
+        yield Ancestor(slot, one.data_version, fact, depth, repeated)
         seen.add(identity)
         if fact is not None and not repeated:
             above = [(up, _fact(log, up.seq, facts), depth + 1) for up in fact.inputs]

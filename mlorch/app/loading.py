@@ -54,9 +54,7 @@ def find_version(
     if not made:
         raise NotFoundError(f"{asset!r} was never materialized; 'mlorch materialize {asset}' makes it")
     if data_version is not None:
-        found = [one for one in made if one.data_version.startswith(data_version)]
-        if len({one.data_version for one in found}) > 1:
-            raise UserError(f"{data_version!r} begins several versions of {asset!r}; give more of it")
+        found = _of_version(made, data_version, partition)
     else:
         found = [one for one in made if one.partition == partition]
         if not found and partition is None:
@@ -64,12 +62,26 @@ def find_version(
             raise UserError(
                 f"{asset!r} is partitioned; say which partition, from {known[0]!r} to {known[-1]!r}"
             )
-    if partition is not None:
-        found = [one for one in found if one.partition == partition]
     if not found:
         what = f"version {data_version!r}" if data_version is not None else f"partition {partition!r}"
         raise NotFoundError(f"{asset!r} has no materialized {what}; 'mlorch assets show {asset}' lists them")
     return found[0]
+
+
+def _of_version(
+    made: list[AssetMaterialized], data_version: str, partition: str | None
+) -> list[AssetMaterialized]:
+    """Return the materializations of one version, of one partition or of partitions with equal bytes."""
+    asset = made[0].asset
+    found = [one for one in made if one.data_version.startswith(data_version)]
+    if partition is not None:
+        found = [one for one in found if one.partition == partition]
+    found = [one for one in found if one.data_version == data_version] or found
+    if len({one.data_version for one in found}) > 1:
+        raise UserError(f"{data_version!r} begins several versions of {asset!r}; give more of it")
+    if len({one.content_hash for one in found}) > 1 and len({one.partition for one in found}) > 1:
+        raise UserError(f"several partitions of {asset!r} have the version {data_version!r}; say which one")
+    return found
 
 
 def find_step(log: EventLog, run_id: str, step: str) -> AssetMaterialized:

@@ -106,13 +106,16 @@ class ExecutionResult:
     def asset_value(self, key: object, partition_key: str | None = None) -> Any:
         """Return the value of an asset as it is now, read back from where it is kept.
 
-        Without `partition_key`, that of the partition made in this run. Raises NotFoundError where nothing
-        was made, and IntegrityError where its bytes were changed.
+        Without `partition_key`, that of the partition made in this run, or asked for and fresh. Raises
+        NotFoundError where nothing was made, and IntegrityError where its bytes were changed.
         """
         name = key_text(key)
-        mine = [one for one in self.materializations if one.asset == name]
-        if partition_key is None and mine:
-            return load_value(mine[-1], self._instance, self._definitions)
+        if partition_key is None:
+            mine = [one for one in self.materializations if one.asset == name]
+            if mine:
+                return load_value(mine[-1], self._instance, self._definitions)
+            asked = [slot[1] for slot in self.plan.targets if slot[0] == name]
+            partition_key = asked[0] if len(asked) == 1 else None
         latest = History(self._instance.log.latest(AssetMaterialized.kind, [name]))
         made = latest.made((name, partition_key))
         if made is None:
