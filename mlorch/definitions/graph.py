@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlorch.definitions.assets import AssetsDefinition, Dependency
-from mlorch.definitions.mappings import default_mapping
+from mlorch.definitions.mappings import TimeWindowPartitionMapping, default_mapping
 from mlorch.definitions.specs import AUTO, AssetSpec
 from mlorch.errors import InvalidDefinitionError, nearest
 
@@ -104,7 +104,7 @@ def _by_key(assets: Iterable[Any]) -> dict[str, AssetNode]:
             node = _node(one, None, tuple(Dependency(d.key, None) for d in one.deps))
         else:
             raise InvalidDefinitionError(f"{one!r} is no asset; decorate its function with @asset")
-        if node.key in nodes and nodes[node.key].definition is not one:
+        if node.key in nodes and nodes[node.key].spec is not node.spec:
             raise InvalidDefinitionError(
                 f"the asset key {node.key!r} is declared twice; rename one or give it a key_prefix"
             )
@@ -187,7 +187,21 @@ def _check_mappings(graph: AssetGraph) -> None:
                 raise InvalidDefinitionError(
                     f"asset {node.key!r}, upstream {dependency.key!r}: {error}"
                 ) from None
-        if node.key in node.upstream and node.partitions_def is None:
+        if node.key in node.upstream:
+            _check_self(graph, node)
+
+
+def _check_self(graph: AssetGraph, node: AssetNode) -> None:
+    """Refuse an asset that depends on itself unless each of its partitions reads earlier ones."""
+    if node.partitions_def is None:
+        raise InvalidDefinitionError(f"asset {node.key!r} depends on itself; only a partitioned asset may")
+    for dependency in node.dependencies:
+        if dependency.key != node.key:
+            continue
+        mapping = graph.mapping(node.key, dependency)
+        is_earlier = isinstance(mapping, TimeWindowPartitionMapping) and mapping.end_offset < 0
+        if not is_earlier:
             raise InvalidDefinitionError(
-                f"asset {node.key!r} depends on itself; only a partitioned asset may"
+                f"asset {node.key!r} depends on itself; its partitions may read earlier ones only: declare "
+                "partition_mapping=TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)"
             )

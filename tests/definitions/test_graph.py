@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlorch import AssetIn, AssetSpec, DailyPartitionsDefinition, Definitions, asset
+from mlorch import (
+    AllPartitionMapping,
+    AssetDep,
+    AssetIn,
+    AssetSpec,
+    DailyPartitionsDefinition,
+    Definitions,
+    LastPartitionMapping,
+    StaticPartitionsDefinition,
+    TimeWindowPartitionMapping,
+    asset,
+)
 from mlorch.errors import InvalidDefinitionError
 
 
@@ -38,6 +49,13 @@ def test_the_same_asset_given_twice_is_one():
     assert list(Definitions([one, one]).graph.nodes) == ["one"]
 
 
+def test_the_same_spec_given_twice_is_one():
+    table = AssetSpec("table")
+    assert list(Definitions([table, named("one", "table"), table]).graph.nodes) == ["table", "one"]
+    with pytest.raises(InvalidDefinitionError, match="'table' is declared twice"):
+        Definitions([table, AssetSpec("table")])
+
+
 def test_a_cycle_is_drawn():
     with pytest.raises(InvalidDefinitionError, match=r"depend on each other: .*→"):
         Definitions([named("a", "c"), named("b", "a"), named("c", "b"), named("d")])
@@ -66,6 +84,39 @@ def test_a_spec_alone_is_an_external_asset_with_its_own_dependencies():
 def test_an_unpartitioned_asset_may_not_depend_on_itself():
     with pytest.raises(InvalidDefinitionError, match="'loop' depends on itself"):
         Definitions([named("loop", "loop")])
+
+
+DAYS = DailyPartitionsDefinition(start_date="2024-01-01")
+LETTERS = StaticPartitionsDefinition(["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("partitions_def", "mapping"),
+    [
+        (DAYS, None),
+        (DAYS, TimeWindowPartitionMapping(start_offset=-1)),
+        (DAYS, TimeWindowPartitionMapping(start_offset=1, end_offset=1)),
+        (DAYS, AllPartitionMapping()),
+        (LETTERS, None),
+        (LETTERS, LastPartitionMapping()),
+    ],
+    ids=["default", "up to itself", "later", "all", "identity", "last"],
+)
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_partition_may_not_depend_on_itself_or_on_later_ones(partitions_def, mapping, is_read):
+    options: dict = {"deps": [AssetDep("loop", partition_mapping=mapping)]}
+    if is_read:
+        options = {"ins": {"loop": AssetIn(partition_mapping=mapping)}}
+    with pytest.raises(
+        InvalidDefinitionError, match="'loop' depends on itself; its partitions may"
+    ):
+        Definitions([asset(name="loop", partitions_def=partitions_def, **options)(lambda **given: 1)])
+
+
+def test_a_partition_may_depend_on_earlier_ones():
+    before = TimeWindowPartitionMapping(start_offset=-3, end_offset=-1)
+    loop = asset(name="loop", partitions_def=DAYS, deps=[AssetDep("loop", partition_mapping=before)])
+    assert list(Definitions([loop(lambda: 1)]).graph.nodes) == ["loop"]
 
 
 def test_mappings_between_time_zones_are_refused_when_definitions_load():
