@@ -154,10 +154,14 @@ def _define(
 ) -> AssetsDefinition:
     key = _key(function, options)
     signature = read_signature(function, f"asset {str(key)!r}", namespace)
-    deps = tuple(one if isinstance(one, AssetDep) else AssetDep(one) for one in options.get("deps") or ())
+    if options.get("data_version") not in (None, CONTENT):
+        raise InvalidDefinitionError(
+            f"asset {str(key)!r}: data_version can be CONTENT; one of your own comes with the value, as "
+            "Output(value, data_version=DataVersion(…))"
+        )
     spec = AssetSpec(
         key,
-        deps=deps,
+        deps=options.get("deps"),
         description=options.get("description") or inspect.getdoc(function),
         **{name: options.get(name) for name in _SPEC_OPTIONS},
     )
@@ -165,7 +169,7 @@ def _define(
         function,
         spec,
         signature=signature,
-        dependencies=(*_arguments(key, signature, options.get("ins") or {}), *_orders(deps)),
+        dependencies=(*_arguments(key, signature, options.get("ins") or {}), *_orders(spec.deps)),
         io_manager_key=options.get("io_manager_key"),
         retry_policy=options.get("retry_policy"),
         data_version=options.get("data_version"),

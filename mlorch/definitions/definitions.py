@@ -8,6 +8,7 @@ from typing import Any
 
 from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.graph import AssetGraph, make_graph
+from mlorch.definitions.io import IOManager
 from mlorch.definitions.jobs import AssetJob
 from mlorch.definitions.schedules import ScheduleDefinition
 from mlorch.definitions.sensors import SensorDefinition
@@ -127,4 +128,10 @@ def _check_resources(graph: AssetGraph, resources: Mapping[str, Any]) -> None:
         if key is not None and key not in resources:
             raise InvalidDefinitionError(
                 f"asset {node.key!r}: no resource gives its io_manager_key {key!r}{nearest(key, resources)}"
+            )
+        keeper = resources.get(key or "io_manager")
+        if keeper is not None and not isinstance(keeper, IOManager):
+            raise InvalidDefinitionError(
+                f"asset {node.key!r}: the resource {key or 'io_manager'!r} should be an IOManager, "
+                f"not a {type(keeper).__name__}"
             )

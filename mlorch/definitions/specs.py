@@ -80,7 +80,7 @@ class RetryPolicy:
 class AssetSpec:
     """An asset without a function: alone in `Definitions` it is external, made elsewhere.
 
-    Raises InvalidDefinitionError where a key or a tag is no name.
+    Raises InvalidDefinitionError where a key is no name, or a text stands for a list.
     """
 
     key: AssetKey
@@ -111,6 +111,9 @@ class AssetSpec:
         owners: Iterable[str] | None = None,
     ) -> None:
         name = key_text(key)
+        for what, several in (("deps", deps), ("kinds", kinds), ("owners", owners)):
+            if isinstance(several, str):
+                raise InvalidDefinitionError(f"asset {name!r}: {what} is a list; write [{several!r}]")
         given = {
             "name": name,
             "key": key if isinstance(key, AssetKey) else AssetKey.from_user_string(name),

@@ -107,9 +107,7 @@ def test_a_partition_may_not_depend_on_itself_or_on_later_ones(partitions_def, m
     options: dict = {"deps": [AssetDep("loop", partition_mapping=mapping)]}
     if is_read:
         options = {"ins": {"loop": AssetIn(partition_mapping=mapping)}}
-    with pytest.raises(
-        InvalidDefinitionError, match="'loop' depends on itself; its partitions may"
-    ):
+    with pytest.raises(InvalidDefinitionError, match="'loop' depends on itself; its partitions may"):
         Definitions([asset(name="loop", partitions_def=partitions_def, **options)(lambda **given: 1)])
 
 
