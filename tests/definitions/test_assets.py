@@ -151,7 +151,5 @@ def test_auto_is_kept_as_declared():
 
 
 def test_a_data_version_is_declared_as_content_or_not_at_all():
-    with pytest.raises(
-        InvalidDefinitionError, match="asset 'one': data_version can be CONTENT"
-    ):
+    with pytest.raises(InvalidDefinitionError, match="asset 'one': data_version can be CONTENT"):
         asset(name="one", data_version="v1")(lambda: 1)  # type: ignore[call-overload]
