@@ -12,10 +12,8 @@ from mlorch import errors
 from mlorch.errors import MlorchError, SchemaError, UserError, nearest
 
 EXIT_CODES = {"UserError": 2, "SchemaError": 1, "RunFailedError": 1}
-CLASSES = {
-    name: one
-    for name, one in vars(errors).items()
-    if inspect.isclass(one) and one.__module__ == errors.__name__
+CLASSES: dict[str, Any] = {
+    name: one for name, one in vars(errors).items() if inspect.isclass(one) and issubclass(one, MlorchError)
 }
 
 
