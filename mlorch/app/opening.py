@@ -18,8 +18,9 @@ from typing import Any
 
 from mlorch.app.holding import command_line
 from mlorch.definitions.definitions import Definitions, load_assets_from_modules
-from mlorch.errors import InvalidConfigError, InvalidDefinitionError, MlorchError
+from mlorch.errors import InvalidConfigError, InvalidDefinitionError, InvalidSelectionError, MlorchError
 from mlorch.instance import Instance
+from mlorch.planning.selection import select
 from mlorch.settings import Settings, read_settings
 
 
@@ -78,6 +79,7 @@ def load_definitions(settings: Settings) -> Definitions:
     if len({id(one) for one in found}) > 1:
         raise InvalidDefinitionError(f"{settings.definitions!r} has several Definitions; keep one")
     if found:
+        _check_jobs(found[0])
         return found[0]
     assets = load_assets_from_modules([module])
     if not assets:
@@ -109,6 +111,14 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     if done.returncode != 0 or commit == "(initial)":
         return None
     return {"commit": commit, "dirty": any(not line.startswith("#") for line in lines)}
+
+
+def _check_jobs(definitions: Definitions) -> None:
+    for job in definitions.jobs.values():
+        try:
+            select(job.selection, definitions.graph)
+        except InvalidSelectionError as error:
+            raise InvalidDefinitionError(f"the selection of job {job.name!r}: {error}") from None
 
 
 def _import(settings: Settings) -> ModuleType:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 import traceback
 from pathlib import Path
@@ -57,17 +56,20 @@ def run() -> None:
         app()
     except MlorchError as error:
         _leave(f"mlorch: {error}", error.exit_code)
-    except KeyboardInterrupt:
+    except SystemExit as error:
+        # typer makes exit codes of its own of an interrupt and of a pipe that nobody reads.
+        if isinstance(error.__context__, BrokenPipeError):
+            sys.exit(0)
+        if error.code != _INTERRUPTED:
+            raise
         _leave("mlorch: interrupted; what was made is recorded", 1)
-    except BrokenPipeError:
-        # The reader of our output went away, e.g. `mlorch runs list | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the one boundary
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             _leave(f"mlorch: {error.strerror}; what was recorded before is intact: make room, run again", 1)
         _leave(f"{traceback.format_exc()}mlorch: this is a bug of mlorch; please report the lines above", 3)
 
+
+_INTERRUPTED = 130
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 

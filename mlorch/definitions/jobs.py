@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AssetJob:
-    """What `define_asset_job` returns; Definitions resolve its selection."""
+    """What `define_asset_job` returns; its selection is resolved where a project's definitions load."""
 
     name: str
     selection: str | tuple[str, ...] | None = None

@@ -12,7 +12,9 @@ from mlorch.app.opening import git_state, load_definitions, open_app, run_source
 from mlorch.errors import InvalidConfigError, InvalidDefinitionError
 from mlorch.settings import read_settings
 
-ASSETS = "from mlorch import Definitions, asset\n\n@asset\ndef numbers() -> int:\n    return 1\n"
+ASSETS = (
+    "from mlorch import Definitions, asset, define_asset_job\n\n@asset\ndef numbers() -> int:\n    return 1\n"
+)
 
 
 @pytest.fixture
@@ -91,8 +93,12 @@ def test_the_same_definitions_under_two_names_are_one(project):
             "from mlorch import Definitions, asset\n@asset\ndef a(nothing):\n    pass\nDefinitions([a])\n",
             "^opened_bad.py:5: asset 'a': no asset produces its argument 'nothing'",
         ),
+        (
+            f"{ASSETS}\ndefs = Definitions([numbers], jobs=[define_asset_job('nightly', 'numbrs')])\n",
+            "the selection of job 'nightly': there is no asset 'numbrs'; did you mean 'numbers'",
+        ),
     ],
-    ids=["nothing", "several", "import", "syntax", "error", "exit", "decorator", "graph"],
+    ids=["nothing", "several", "import", "syntax", "error", "exit", "decorator", "graph", "job"],
 )
 def test_what_is_wrong_with_definitions_is_said_with_its_place(project, text, message):
     with pytest.raises(InvalidDefinitionError, match=message):
