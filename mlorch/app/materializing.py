@@ -174,22 +174,15 @@ def run_request(
     graph = definitions.graph
     keys = select(request.selection, graph)
     targets = resolve_targets(graph, keys, request.partitions, now, every=request.only_stale)
-    configs = settle_configs(graph, keys, request.run_config)
-    resources, secrets = settle_resources(graph, keys, definitions.resources)
-    run = Run(
-        run_id=new_run_id(),
-        job=request.job,
-        tags=request.tags,
-        configs=configs,
-        resources=resources,
-        secrets=settle_secrets(secrets, *(one.secrets for one in configs.values())),
-    )
     if request.executor == "processes" and isinstance(instance.store, MemoryStore):
         raise UserError("worker processes need values on disk; use Instance.local(path)")
-    asked = _Asked(request, listener, run, keys, targets, now)
+    run_id = new_run_id()
+    # Asked for outright, it is settled before anybody is waited for; what is stale is known only later.
+    run = None if request.only_stale else _settled(definitions, request, run_id, keys)
+    asked = _Asked(request, listener, run_id, run, keys, targets, now)
     if instance.leases is None or not targets:
         return _carry_out(definitions, instance, asked)
-    with holding(instance.leases, targets, run.run_id, request.patience, listener.waiting):
+    with holding(instance.leases, targets, run_id, request.patience, listener.waiting):
         return _carry_out(definitions, instance, asked)
 
 
@@ -199,10 +192,11 @@ def plan_request(definitions: Definitions, instance: Instance, request: Request)
     graph = definitions.graph
     keys = select(request.selection, graph)
     targets = resolve_targets(graph, keys, request.partitions, now, every=request.only_stale)
-    settle_configs(graph, keys, request.run_config)
     history = read_history(instance, definitions, keys)
     assessment = Assessment(graph, history, Declarations(graph, auto=request.auto), now)
-    return make_plan(assessment, targets, only_stale=request.only_stale)
+    plan = make_plan(assessment, targets, only_stale=request.only_stale)
+    settle_configs(graph, plan.assets, request.run_config)
+    return plan
 
 
 def read_history(instance: Instance, definitions: Definitions, keys: Sequence[str]) -> History:
@@ -227,7 +221,8 @@ class _Asked:
 
     request: Request
     listener: Listener
-    run: Run
+    run_id: str
+    run: Run | None
     keys: Sequence[str]
     targets: Sequence[Slot]
     now: datetime
@@ -239,14 +234,15 @@ def _carry_out(definitions: Definitions, instance: Instance, asked: _Asked) -> E
     history = read_history(instance, definitions, asked.keys)
     assessment = Assessment(graph, history, Declarations(graph, auto=request.auto), asked.now)
     plan = make_plan(assessment, asked.targets, only_stale=request.only_stale)
+    run = asked.run or _settled(definitions, request, asked.run_id, plan.assets)
     asked.listener.planned(plan)
     if not plan.steps:
         return ExecutionResult(RunResult("", "SUCCESS"), plan, definitions, instance)
     with open_executor(request.executor, request.workers) as executor:
         result = carry_out(
             plan,
-            asked.run,
-            _started(asked.run, plan, request, asked.keys),
+            run,
+            _started(run, plan, request, asked.keys),
             assessment=assessment,
             tools=Tools(instance.store, KINDS),
             log=instance.log,
@@ -254,6 +250,19 @@ def _carry_out(definitions: Definitions, instance: Instance, asked: _Asked) -> E
             listen=asked.listener.happened,
         )
     return ExecutionResult(result, plan, definitions, instance)
+
+
+def _settled(definitions: Definitions, request: Request, run_id: str, keys: Iterable[str]) -> Run:
+    configs = settle_configs(definitions.graph, keys, request.run_config)
+    resources, secrets = settle_resources(definitions.graph, keys, definitions.resources)
+    return Run(
+        run_id=run_id,
+        job=request.job,
+        tags=request.tags,
+        configs=configs,
+        resources=resources,
+        secrets=settle_secrets(secrets, *(one.secrets for one in configs.values())),
+    )
 
 
 def _started(run: Run, plan: Plan, request: Request, keys: Sequence[str]) -> RunStarted:

@@ -47,13 +47,13 @@ every "1" would leave no text readable."""
 def settle_configs(
     graph: AssetGraph, keys: Iterable[str], run_config: RunConfig | Mapping[str, Any] | None
 ) -> dict[str, AssetConfig]:
-    """Return the config of each of the assets that takes one, before anything runs.
+    """Return the config of each of the assets that takes one, and of those that the run config names.
 
     Raises InvalidConfigError for an unknown asset or field, a wrong value, or a field that needs one.
     """
     given = _by_asset(graph, run_config)
     configs = {}
-    for key in keys:
+    for key in dict.fromkeys((*keys, *given)):
         definition = graph.nodes[key].definition
         wanted = definition.signature.config if definition is not None else None
         if wanted is None:

@@ -36,6 +36,11 @@ class Plan:
     fresh: tuple[Slot, ...] = ()
     targets: tuple[Slot, ...] = field(default=(), repr=False)
 
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """Keys of the assets that have a step, each once."""
+        return tuple(dict.fromkeys(step.slot[0] for step in self.steps))
+
 
 def make_plan(assessment: Assessment, targets: Sequence[Slot], *, only_stale: bool = False) -> Plan:
     """Plan the targets, which come in an order of the graph; with `only_stale` leave out what stays fresh.

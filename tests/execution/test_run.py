@@ -120,8 +120,11 @@ def test_a_config_that_needs_a_value_is_needed_only_where_its_asset_is_made():
         settle_configs(GRAPH, ["plain", "scored"], None)
 
 
-def test_the_config_of_an_asset_that_is_not_made_is_no_mistake():
-    assert settle_configs(GRAPH, ["plain"], {"ops": {"ml/model": {"config": {"rate": 2}}}}) == {}
+def test_the_config_of_an_asset_that_is_not_made_is_checked_all_the_same():
+    given = {"ops": {"ml/model": {"config": {"rate": 2}}}}
+    assert settle_configs(GRAPH, ["plain"], given)["ml/model"].value == Training(rate=2)
+    with pytest.raises(InvalidConfigError, match="no field 'rat'"):
+        settle_configs(GRAPH, ["plain"], {"ops": {"ml/model": {"config": {"rat": 2}}}})
 
 
 def test_a_run_config_that_is_no_mapping_is_refused():
@@ -176,6 +179,40 @@ def test_only_the_resources_that_the_assets_take_are_resolved(monkeypatch):
     assert settle_resources(graph, ["plain"], resources) == ({}, frozenset())
     with pytest.raises(InvalidConfigError, match="MISSING is not set"):
         settle_resources(graph, ["fetched"], resources)
+
+
+def test_what_is_fresh_needs_neither_its_config_nor_its_environment(monkeypatch):
+    def graph(code):
+        @asset(code_version="1")
+        def fetched(api: Api, config: Needs) -> str:
+            return f"{api.token} {config.target}"
+
+        @asset(code_version=code)
+        def read(fetched: str) -> int:
+            return len(fetched)
+
+        return [fetched, read]
+
+    def make(code, config, *, only_stale=True):
+        given = {"ops": {"fetched": {"config": config}}} if config else None
+        return materialize(
+            graph(code),
+            run_config=given,
+            only_stale=only_stale,
+            instance=instance,
+            resources={"api": Api(token=EnvVar("API_TOKEN"))},
+        ).materializations
+
+    instance = Instance.ephemeral()
+    monkeypatch.setenv("API_TOKEN", "t0ken")
+    assert len(make("1", {"target": "x"})) == 2
+    monkeypatch.delenv("API_TOKEN")
+    assert make("1", None) == []
+    assert [one.step for one in make("2", None)] == ["read"]
+    with pytest.raises(InvalidConfigError, match="no field 'targt'"):
+        make("3", {"targt": "x"})
+    with pytest.raises(InvalidConfigError, match="needs a value for 'target'"):
+        make("3", None, only_stale=False)
 
 
 def test_an_upstream_value_is_read_by_its_own_io_manager_though_only_the_reader_is_made():
