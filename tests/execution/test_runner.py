@@ -176,7 +176,7 @@ def test_what_is_ready_does_not_wait_for_a_retry():
         return 1
 
     assets = [
-        asset(name="flaky", retry_policy=RetryPolicy(delay=0.1))(flaky),
+        asset(name="flaky", retry_policy=RetryPolicy(delay=0.5))(flaky),
         asset(name="other")(other),
     ]
     assert run_request(Definitions(assets), Instance.ephemeral(), Request()).success
