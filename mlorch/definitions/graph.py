@@ -121,9 +121,11 @@ def _node(
 
 def _refuse_argument(node: AssetNode, dependency: Dependency, nodes: Mapping[str, AssetNode]) -> None:
     if dependency.argument is not None:
+        is_config = dependency.argument == dependency.key == "config"
+        hint = "; annotate it with a subclass of Config" if is_config else nearest(dependency.key, nodes)
         raise InvalidDefinitionError(
             f"asset {node.key!r}: no asset produces its argument {dependency.argument!r} "
-            f"(key {dependency.key!r}){nearest(dependency.key, nodes)}"
+            f"(key {dependency.key!r}){hint}"
         )
 
 

@@ -34,9 +34,11 @@ def read_signature(function: Callable[..., Any], owner: str, namespace: Mapping[
     """Sort the parameters of `function` by role.
 
     `namespace` has the names around the function (its caller's locals), for annotations that are text.
-    Raises InvalidDefinitionError, naming `owner`, for an annotation that can't be evaluated or a parameter
-    that can't be filled by name.
+    Raises InvalidDefinitionError, naming `owner`, for an annotation that can't be evaluated, a parameter that
+    can't be filled by name, and a function that has to be awaited.
     """
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise InvalidDefinitionError(f"{owner} can't be async; call asyncio.run(…) in a plain function")
     roles: dict[str, Any] = {"context": None, "config": None, "takes_any": False}
     resources: dict[str, Any] = {}
     arguments: dict[str, Any] = {}

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from itertools import takewhile
 from typing import Any, get_args
 
 from mlorch.definitions.assets import AssetsDefinition
-from mlorch.definitions.config import default_config
+from mlorch.definitions.config import Config, default_config
 from mlorch.definitions.graph import AssetGraph, AssetNode
 from mlorch.definitions.signature import EMPTY
 from mlorch.definitions.specs import AUTO
@@ -59,9 +60,14 @@ class Declarations:
         return Declared(None if code is None else str(code), digest)
 
     def _fingerprint(self, definition: AssetsDefinition) -> str:
-        """Return that of the function and of the resources and schemas that its annotations name."""
+        """Return that of the function and of the classes that its annotations name.
+
+        A Config is among them only for its methods: its defaults have a digest of their own.
+        """
         signature = definition.signature
         named = [*signature.resources.values(), *signature.arguments.values(), signature.returns]
+        if signature.config is not None and _has_methods(signature.config):
+            named.append(signature.config)
         classes = {one for annotation in named for one in _classes(annotation)}
         found = [self._fingerprints.of(definition.function)]
         found += sorted(self._fingerprints.of(one) for one in classes)
@@ -102,6 +108,16 @@ _ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 def _by_name(one: tuple[str, str | None, str]) -> tuple[str, str, str]:
     return one[0], one[1] or "", one[2]
+
+
+def _has_methods(config_class: type[Config]) -> bool:
+    own = list(takewhile(lambda base: base is not Config, config_class.__mro__))
+    return any(
+        isinstance(one, property | classmethod | staticmethod)
+        or (callable(one) and getattr(one, "__module__", None) == base.__module__)
+        for base in own
+        for one in vars(base).values()
+    )
 
 
 def _classes(annotation: Any) -> set[type]:

@@ -66,6 +66,15 @@ def test_an_argument_without_a_producer_names_asset_and_argument_and_suggests():
         Definitions([named("features"), named("model", "featurs")])
 
 
+def test_a_config_that_is_not_annotated_as_one_says_what_to_do():
+    @asset
+    def fitted(config):
+        return config
+
+    with pytest.raises(InvalidDefinitionError, match=r"argument 'config'.*; annotate it with a subclass"):
+        Definitions([fitted])
+
+
 def test_an_unknown_key_in_deps_is_an_external_asset():
     @asset(deps=["upload"])
     def one():

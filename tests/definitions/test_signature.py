@@ -126,6 +126,20 @@ def test_a_parameter_that_cannot_be_filled_by_name_is_refused(function, name):
         read(function)
 
 
+async def awaited():
+    return 1
+
+
+async def streamed():
+    yield 1
+
+
+@pytest.mark.parametrize("function", [awaited, streamed])
+def test_a_function_that_has_to_be_awaited_is_refused(function):
+    with pytest.raises(InvalidDefinitionError, match=r"asset 'a' can't be async; call asyncio.run\("):
+        read(function)
+
+
 def test_a_config_under_another_name_is_refused():
     def function(settings: Rate):
         return settings

@@ -382,7 +382,7 @@ class Materializing(RuleBasedStateMachine):
 
 TestMaterializing = Materializing.TestCase
 TestMaterializing.settings = settings(
-    max_examples=50,
+    max_examples=80,
     stateful_step_count=15,
     deadline=None,
     phases=set(Phase) - {Phase.explain},  # it takes minutes

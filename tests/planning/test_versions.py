@@ -152,6 +152,42 @@ def test_auto_sees_the_code_of_the_resources_that_an_asset_takes():
     assert version(Fetch) == version(Fetch) != version(FetchMore)
 
 
+def halving() -> type[Config]:
+    class Steps(Config):
+        rate: float = 0.5
+
+        def steps(self) -> list[float]:
+            return [self.rate, self.rate / 2]
+
+    return Steps
+
+
+def thirding() -> type[Config]:
+    class Steps(Config):
+        rate: float = 0.5
+
+        def steps(self) -> list[float]:
+            return [self.rate, self.rate / 3]
+
+    return Steps
+
+
+class OtherRate(Config):
+    rate: float = 0.6
+
+
+def test_auto_sees_the_methods_of_a_config_and_leaves_its_defaults_to_their_digest():
+    def found(cls):
+        def fitted(config: cls):  # type: ignore[valid-type]
+            return config
+
+        return declared(asset(name="a", code_version=AUTO)(fitted))
+
+    assert found(halving()).code_version == found(halving()).code_version != found(thirding()).code_version
+    assert found(Rate).code_version == found(OtherRate).code_version
+    assert found(Rate).default_config_digest != found(OtherRate).default_config_digest
+
+
 def test_the_default_config_counts_where_there_is_one():
     def taking(config_class):
         def fitted(config: config_class):  # type: ignore[valid-type]
