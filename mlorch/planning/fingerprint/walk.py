@@ -110,10 +110,11 @@ def _body(kind: type) -> Iterator[Target]:
             yield from (name, Held(attribute))
 
 
-# What Python itself puts into a class; what of it matters is said elsewhere.
+# What Python itself, and pydantic, put into a class; what of it matters is said elsewhere.
 _GIVEN = frozenset(
     {"__module__", "__qualname__", "__dict__", "__weakref__", "__doc__", "__annotations__", "__firstlineno__"}
     | {"__static_attributes__", "__annotate__", "__annotate_func__", "__annotations_cache__"}
+    | {"__pydantic_core_schema__", "__pydantic_validator__", "__pydantic_serializer__"}
 )
 
 

@@ -342,3 +342,20 @@ def test_a_long_chain_of_helpers_has_an_end(fingerprint_of: FingerprintOf) -> No
     chain = "".join(f"def g{i}(n): return g{i + 1}(n)\n" for i in range(1100))
     text = f"{chain}def g1100(n): return n + 1\ndef f(): return g0(2)"
     assert fingerprint_of(text) != fingerprint_of(text.replace("n + 1", "n + 2"))
+
+
+def test_a_model_that_a_function_makes_is_the_same_each_time(
+    fingerprint_of: FingerprintOf,
+) -> None:
+    text = (
+        "from pydantic import BaseModel\n"
+        "def make():\n"
+        "    class Rate(BaseModel):\n"
+        "        rate: float = 0.5\n"
+        "        def twice(self): return self.rate * 2\n"
+        "    return lambda: Rate().twice()\n"
+        "f = make()\n"
+    )
+    assert fingerprint_of(text) == fingerprint_of(text)
+    assert fingerprint_of(text) != fingerprint_of(text.replace("self.rate * 2", "self.rate * 3"))
+    assert fingerprint_of(text) != fingerprint_of(text.replace("0.5", "0.6"))
