@@ -47,12 +47,17 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted:
-    """An attempt at a step began. `step` is "asset" or "asset[partition]"; `attempt` counts from 1."""
+    """An attempt at a step began; `attempt` counts from 1.
+
+    `step` is "asset" or "asset[partition]", for the ops of a graph that makes an asset "asset.op", for other
+    ops "op", and with a dynamic output above it "op[mapping_key]".
+    """
 
     run_id: str
     at: float
     step: str
     asset: str
+    """The first asset that the step makes; "" for an op that makes none, here and in the other facts."""
     partition: str | None = None
     attempt: int = 1
     kind: ClassVar[str] = "step_started"
@@ -99,8 +104,27 @@ class AssetMaterialized:
 
     @property
     def materialization_id(self) -> str:
-        """Names this fact for good: a step succeeds at most once in a run."""
-        return f"{self.run_id}:{self.step}"
+        """Names this fact for good: an asset partition is made at most once in a run."""
+        slot = self.asset if self.partition is None else f"{self.asset}[{self.partition}]"
+        return f"{self.run_id}:{slot}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSucceeded:
+    """An op is done. Steps whose outputs are assets report those instead."""
+
+    run_id: str
+    at: float
+    step: str
+    asset: str = ""
+    """The asset of whose graph the op is a part."""
+    partition: str | None = None
+    started_at: float = 0.0
+    attempt: int = 1
+    outputs: tuple[Mapping[str, Json], ...] = ()
+    """{"name", "mapping_key", "value", "uri", "content_hash", "size", "io_manager", "metadata"} of each value
+    that was kept for the ops after it."""
+    kind: ClassVar[str] = "step_succeeded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,12 +181,22 @@ class StepFailed:
     error: Mapping[str, Json]
     partition: str | None = None
     attempt: int = 1
+    slots: tuple[tuple[str, str | None], ...] = ()
+    """Every asset partition that the step was to make, where they are several."""
     kind: ClassVar[str] = "step_failed"
+
+    @property
+    def failed(self) -> tuple[tuple[str, str | None], ...]:
+        """The asset partitions that were not made."""
+        return self.slots or (((self.asset, self.partition),) if self.asset else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckEvaluated:
-    """A check of a value passed or not. A schema's metadata is the report of SchemaError."""
+    """A check of a value passed or not. A schema's metadata is the report of SchemaError.
+
+    `severity` is ERROR or WARN; what is blocking stops the steps below where it failed with ERROR.
+    """
 
     run_id: str
     at: float
@@ -173,6 +207,10 @@ class CheckEvaluated:
     partition: str | None = None
     severity: str = "ERROR"
     metadata: Mapping[str, Json] = field(default_factory=dict)
+    is_blocking: bool = False
+    description: str | None = None
+    data_version: str | None = None
+    """Of the value that was checked."""
     kind: ClassVar[str] = "check_evaluated"
 
 
@@ -209,6 +247,7 @@ Event = (
     | StepStarted
     | AssetMaterialized
     | AssetObserved
+    | StepSucceeded
     | StepSkipped
     | StepRetried
     | StepFailed
@@ -224,6 +263,7 @@ KINDS: Mapping[str, type[Event]] = {
         StepStarted,
         AssetMaterialized,
         AssetObserved,
+        StepSucceeded,
         StepSkipped,
         StepRetried,
         StepFailed,
@@ -247,13 +287,14 @@ def from_fields(kind: str, values: Mapping[str, Json]) -> Event:
     Raises KeyError for an unknown kind and TypeError for an unknown field.
     """
     known = dict(values)
-    for name in ("partitions", "selection"):
+    for name in ("partitions", "selection", "outputs"):
         if name in known:
             known[name] = tuple(known[name])
     if "inputs" in known:
         known["inputs"] = tuple(Input(*one) for one in known["inputs"])
-    if "log" in known:
-        known["log"] = tuple(tuple(one) for one in known["log"])
+    for name in ("log", "slots"):
+        if name in known:
+            known[name] = tuple(tuple(one) for one in known[name])
     return KINDS[kind](**known)
 
 

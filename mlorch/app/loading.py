@@ -35,8 +35,8 @@ def load_asset(
     if mlflow_run is not None:
         from mlorch.app.mirroring import materialization_of
 
-        run_id, step = materialization_of(mlflow_run)
-        made = find_step(held.log, run_id, step)
+        run_id, name = materialization_of(mlflow_run)
+        made = find_made(held.log, run_id, name)
     else:
         made = find_version(held.log, key_text(key), partition_key, data_version)
     return load_value(made, held, definitions)
@@ -84,12 +84,13 @@ def _of_version(
     return found
 
 
-def find_step(log: EventLog, run_id: str, step: str) -> AssetMaterialized:
-    """Return what a step of a run made. Raises NotFoundError where there is none."""
+def find_made(log: EventLog, run_id: str, name: str) -> AssetMaterialized:
+    """Return the materialization of "asset" or "asset[partition]" in a run. Raises NotFoundError."""
     for record in log.read(kinds={AssetMaterialized.kind}, run_id=run_id):
-        if isinstance(record.event, AssetMaterialized) and record.event.step == step:
-            return record.event
-    raise NotFoundError(f"the log has no materialization {step} of run {run_id}")
+        event = record.event
+        if isinstance(event, AssetMaterialized) and event.materialization_id == f"{run_id}:{name}":
+            return event
+    raise NotFoundError(f"the log has no materialization {name} of run {run_id}")
 
 
 def load_value(

@@ -106,19 +106,19 @@ def store_of(settings: Settings) -> MlflowStore:
 
 
 def materialization_of(mlflow_run: str, settings: Settings | None = None) -> tuple[str, str]:
-    """Return run id and step of the materialization that a run of MLflow shows; the project's by default.
+    """Return run id and "asset[partition]" of what a run of MLflow shows; the project's MLflow by default.
 
     Raises NotFoundError where MLflow has no such run, or where mlorch did not make it.
     """
     from mlorch.settings import read_settings
 
     found = materialization_in(store_of(settings or read_settings()), mlflow_run)
-    run_id, colon, step = (found or "").partition(":")
+    run_id, colon, name = (found or "").partition(":")
     if not colon:
         raise NotFoundError(
             f"the MLflow run {mlflow_run!r} shows no materialization; take the run of an asset"
         )
-    return run_id, step
+    return run_id, name
 
 
 def _start(settings: Settings, *, again: bool) -> subprocess.Popen[bytes]:
