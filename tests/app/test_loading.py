@@ -16,7 +16,7 @@ from mlorch import (
     load_asset,
     materialize,
 )
-from mlorch.app.loading import find_step, find_version, load_value, restore
+from mlorch.app.loading import find_made, find_version, load_value, restore
 from mlorch.app.materializing import Request, run_request
 from mlorch.app.targets import Partitions
 from mlorch.errors import IntegrityError, NotFoundError, UserError
@@ -100,10 +100,10 @@ def test_what_was_never_recorded_is_named_with_what_to_do(instance, arguments, m
 
 def test_a_step_of_a_run_is_found_by_both_names(instance):
     first, second = make(instance, given((1, None), (2, None)), 2)
-    assert find_step(instance.log, first.run_id, "a") == first
-    assert load_value(find_step(instance.log, second.run_id, "a"), instance, None) == 2
+    assert find_made(instance.log, first.run_id, "a") == first
+    assert load_value(find_made(instance.log, second.run_id, "a"), instance, None) == 2
     with pytest.raises(NotFoundError, match=r"no materialization a\[x\] of run"):
-        find_step(instance.log, first.run_id, "a[x]")
+        find_made(instance.log, first.run_id, "a[x]")
 
 
 def test_a_file_that_was_edited_is_refused_and_restored(instance, tmp_path):
