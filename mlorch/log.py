@@ -52,10 +52,15 @@ class EventLog(Protocol):
     ) -> list[Record]:
         """Return the records numbered above `after` that match every filter, in order of their numbers."""
 
-    def latest(self, kind: str, assets: Collection[str] | None = None) -> dict[Slot, Record]:
-        """Return the newest record of one of LATEST_KINDS for each slot, of these assets or of all.
+    def latest(
+        self,
+        kind: str,
+        assets: Collection[str] | None = None,
+        slots: Collection[Slot] | None = None,
+    ) -> dict[Slot, Record]:
+        """Return the newest record of one of LATEST_KINDS for each slot: of all, these assets, or these slots.
 
-        Raises KeyError for any other kind.
+        A step that failed counts for each slot that it was to make. Raises KeyError for any other kind.
         """
 
     def position(self, follower: str) -> int:
@@ -79,9 +84,8 @@ class MemoryLog:
             records = number(events, len(self._records) + 1)
             self._records.extend(records)
             for record in records:
-                event = record.event
-                if isinstance(event, AssetMaterialized | AssetObserved | StepFailed):
-                    self._latest[event.kind][event.asset, event.partition] = record
+                for slot in slots_of(record.event):
+                    self._latest[record.event.kind][slot] = record
             return [record.seq for record in records]
 
     def read(
@@ -105,8 +109,15 @@ class MemoryLog:
             found.reverse()
         return found if limit is None else found[:limit]
 
-    def latest(self, kind: str, assets: Collection[str] | None = None) -> dict[Slot, Record]:
+    def latest(
+        self,
+        kind: str,
+        assets: Collection[str] | None = None,
+        slots: Collection[Slot] | None = None,
+    ) -> dict[Slot, Record]:
         found = self._latest[kind]
+        if slots is not None:
+            found = {slot: found[slot] for slot in slots if slot in found}
         if assets is None:
             return dict(found)
         wanted = set(assets)
@@ -150,7 +161,7 @@ class History:
                 record = seen
         if record is None:
             return Input(slot[0], slot[1], INITIAL, None)
-        version: str = record.event.data_version  # type: ignore[union-attr]
+        version: str = record.event.data_version  # type: ignore[union-attr, assignment]
         return Input(slot[0], slot[1], version, record.seq or None)
 
     def data_version(self, slot: Slot) -> str:
@@ -158,7 +169,7 @@ class History:
         if self._observed:
             return self.current(slot).data_version
         record = self._made.get(slot)
-        return INITIAL if record is None else record.event.data_version  # type: ignore[union-attr]
+        return INITIAL if record is None else record.event.data_version  # type: ignore[union-attr, return-value]
 
     def is_declared(self, slot: Slot) -> bool:
         """Say whether the slot's version means something by itself: code declared, given, or observed."""
@@ -183,6 +194,13 @@ def follow(
         handle(records)
         log.advance(follower, records[-1].seq)
         yield records[-1].seq
+
+
+def slots_of(event: Event) -> Sequence[Slot]:
+    """Return the slots whose latest fact of its kind the event now is."""
+    if isinstance(event, AssetMaterialized | AssetObserved):
+        return ((event.asset, event.partition),)
+    return event.failed if isinstance(event, StepFailed) else ()
 
 
 def number(events: Iterable[Event], first: int) -> list[Record]:

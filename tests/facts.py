@@ -33,6 +33,12 @@ _BY_ANNOTATION: Mapping[str, st.SearchStrategy[Any]] = {
     "tuple[str, ...]": st.lists(texts, max_size=4).map(tuple),
     "tuple[Input, ...]": st.lists(inputs, max_size=20).map(tuple),
     "tuple[tuple[float, str, str], ...]": st.lists(st.tuples(numbers, texts, texts), max_size=4).map(tuple),
+    "tuple[tuple[str, str | None], ...]": st.lists(st.tuples(names, st.none() | names), max_size=3).map(
+        tuple
+    ),
+    "tuple[Mapping[str, Json], ...]": st.lists(
+        st.dictionaries(texts, json_values, max_size=3), max_size=3
+    ).map(tuple),
     "Mapping[str, str]": st.dictionaries(texts, texts, max_size=4),
     "Mapping[str, int]": st.dictionaries(texts, st.integers(), max_size=4),
     "Mapping[str, Json]": st.dictionaries(texts, json_values, max_size=4),

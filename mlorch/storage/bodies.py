@@ -159,6 +159,8 @@ _TUPLES: Mapping[str, Callable[[Any], Any]] = {
     "selection": tuple,
     "inputs": _inputs,
     "log": _pairs,
+    "outputs": tuple,
+    "slots": _pairs,
 }
 
 

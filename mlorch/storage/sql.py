@@ -7,14 +7,14 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, func, make_url, select
+from sqlalchemy import Connection, Engine, func, make_url, select, tuple_
 from sqlalchemy.exc import ArgumentError
 
 from mlorch.errors import StorageError
 from mlorch.events import Event, Json
-from mlorch.log import LATEST_KINDS, Record, Slot
+from mlorch.log import LATEST_KINDS, Record, Slot, slots_of
 from mlorch.storage import schema, tables
 from mlorch.storage.bodies import Encoder, decode, decode_shared
 from mlorch.storage.sqlite import connect, explained, insert, reading, text_of, writing
@@ -66,9 +66,9 @@ class SqlLog:
                 rows = [encoder.row(seq, event) for seq, event in enumerate(events, first)]
                 interned = [item for item in encoder.interned.items() if item[0] not in self._kept]
                 newest = {
-                    (kind, asset, partition or ""): seq
-                    for seq, kind, _, _, asset, partition, _ in rows
-                    if kind in LATEST_KINDS
+                    (event.kind, asset, partition or ""): row[0]
+                    for row, event in zip(rows, events, strict=True)
+                    for asset, partition in slots_of(event)
                 }
                 for statement, values in (
                     (self._intern, interned),
@@ -105,18 +105,30 @@ class SqlLog:
             query = query.where(columns.asset == asset)
         query = query.order_by(columns.seq.desc() if newest_first else columns.seq).limit(limit)
         with reading(self.engine) as connection:
-            return self._records(connection, query)
+            return self._records(connection, connection.execute(query).all())
 
-    def latest(self, kind: str, assets: Collection[str] | None = None) -> dict[Slot, Record]:
+    def latest(
+        self,
+        kind: str,
+        assets: Collection[str] | None = None,
+        slots: Collection[Slot] | None = None,
+    ) -> dict[Slot, Record]:
         if kind not in LATEST_KINDS:
             raise KeyError(kind)
-        query = _LATEST.where(tables.latest.c.kind == kind)
+        columns = tables.latest.c
+        query = _LATEST.where(columns.kind == kind)
         queries = [query]
-        if assets is not None:
-            queries = [query.where(tables.latest.c.asset.in_(some)) for some in _chunks(assets)]
+        if slots is not None:
+            named = {
+                (asset, partition or "") for asset, partition in slots if assets is None or asset in assets
+            }
+            queries = [query.where(_SLOT.in_(some)) for some in _chunks(named)]
+        elif assets is not None:
+            queries = [query.where(columns.asset.in_(some)) for some in _chunks(assets)]
         with reading(self.engine) as connection:
-            records = [record for query in queries for record in self._records(connection, query)]
-        return {_slot(record.event): record for record in records}
+            rows = [row for query in queries for row in connection.execute(query)]
+            records = self._records(connection, [row[:-2] for row in rows])
+        return {(row[-2], row[-1] or None): record for row, record in zip(rows, records, strict=True)}
 
     def position(self, follower: str) -> int:
         columns = tables.positions.c
@@ -131,8 +143,7 @@ class SqlLog:
         """Close the connections; using the log again opens new ones."""
         self.engine.dispose()
 
-    def _records(self, connection: Connection, query: Select[Any]) -> list[Record]:
-        rows = connection.execute(query).all()
+    def _records(self, connection: Connection, rows: Sequence[Any]) -> list[Record]:
         try:
             return decode(rows, self._shared, lambda digests: self._find(connection, digests))
         except (KeyError, TypeError, ValueError) as error:
@@ -155,6 +166,8 @@ class SqlLog:
         return found
 
 
+_Name = TypeVar("_Name", str, tuple[str, str])
+
 _REMEMBERED = 20_000
 """Shared mappings that a log keeps at hand before it begins anew: the definitions of a large project."""
 
@@ -175,14 +188,14 @@ _POINT = _POINTER.on_conflict_do_update(
     index_elements=["kind", "asset", "partition"], set_={"seq": _POINTER.excluded.seq}
 )
 
-_LATEST = select(tables.events).join(tables.latest, tables.latest.c.seq == tables.events.c.seq)
+_LATEST = select(tables.events, tables.latest.c.asset, tables.latest.c.partition).join(
+    tables.latest, tables.latest.c.seq == tables.events.c.seq
+)
+
+_SLOT = tuple_(tables.latest.c.asset, tables.latest.c.partition)
 
 
-def _slot(event: Any) -> Slot:
-    return event.asset, event.partition
-
-
-def _chunks(values: Collection[str]) -> list[list[str]]:
+def _chunks(values: Collection[_Name]) -> list[list[_Name]]:
     names = sorted(values)
     return [names[at : at + _CHUNK] for at in range(0, len(names), _CHUNK)]
 

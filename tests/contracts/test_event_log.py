@@ -23,7 +23,7 @@ from mlorch.events import (
     StepFailed,
     StepStarted,
 )
-from mlorch.log import EventLog, MemoryLog, Record, follow, number
+from mlorch.log import EventLog, MemoryLog, Record, Slot, follow, number, slots_of
 from mlorch.storage.sql import open_log
 from tests import facts
 from tests.facts import made, run_started, started
@@ -229,11 +229,31 @@ def test_latest_agrees_with_reading(new_log: NewLog, events: list[Event]) -> Non
     log = new_log()
     log.append(events)
     for cls in (AssetMaterialized, AssetObserved, StepFailed):
-        expected = {}
+        expected: dict[Slot, Record] = {}
         for record in log.read(kinds={cls.kind}):
-            assert isinstance(record.event, cls)
-            expected[record.event.asset, record.event.partition] = record
+            expected |= dict.fromkeys(slots_of(record.event), record)
         assert log.latest(cls.kind) == expected
+
+
+def test_latest_of_some_slots(log: EventLog) -> None:
+    partitions = [None, *(f"p{number}" for number in range(1500))]
+    log.append([made(asset, partition) for asset in ("a", "b") for partition in partitions])
+    every_other: list[Slot] = [("a", partition) for partition in partitions[::2]]
+    found = log.latest("asset_materialized", slots=[*every_other, ("a", "later"), ("unknown", None)])
+    assert found == {slot: log.latest("asset_materialized")[slot] for slot in every_other}
+    assert log.latest("asset_materialized", ["b"], [("a", None), ("b", "p7")]).keys() == {("b", "p7")}
+    assert log.latest("asset_materialized", slots=[]) == {}
+
+
+def test_a_failure_is_the_latest_of_every_slot_that_its_step_was_to_make(log: EventLog) -> None:
+    several: tuple[Slot, ...] = (("a", "p"), ("a", "q"), ("b", None))
+    one = StepFailed(run_id="r", at=1.0, step="a[p]", asset="a", partition="p", error={})
+    more = StepFailed(run_id="r", at=2.0, step="a,b", asset="a", error={}, slots=several)
+    op = StepFailed(run_id="r", at=3.0, step="op", asset="", error={})
+    log.append([one, more, op])
+    assert log.latest("step_failed") == dict.fromkeys(several, Record(2, more))
+    assert log.latest("step_failed", ["b"]) == {("b", None): Record(2, more)}
+    assert log.latest("step_failed", slots=[("a", "q")]) == {("a", "q"): Record(2, more)}
 
 
 def test_positions_never_go_back(log: EventLog) -> None:

@@ -24,7 +24,7 @@ def test_a_recorded_log_reads_as_what_was_recorded(recorded: Path, tmp_path: Pat
         raw.executescript(recorded.read_text(encoding="utf-8"))
     lines = recorded.with_suffix(".jsonl").read_text(encoding="utf-8").splitlines()
     expected = [from_json(line) for line in lines]
-    assert {event.kind for event in expected} == KINDS.keys()
+    assert {event.kind for event in expected} <= KINDS.keys()
     with closing(open_log(path)) as log:
         assert [record.event for record in log.read()] == expected
         assert log.latest("asset_materialized")["model", None].event == expected[15]
