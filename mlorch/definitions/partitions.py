@@ -1,9 +1,12 @@
-"""Partitions: the parts into which an asset is divided, each with its key; those of time: windows.py."""
+"""Partitions: the parts into which an asset is divided, each with its key.
+
+Those of time are in windows.py, those known at run time in dynamic.py, those of many dimensions in multi.py.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cached_property
@@ -55,6 +58,19 @@ class PartitionsDefinition(ABC):
     def _hint(self, key: str, current_time: datetime | None) -> str:
         """Return what helps somebody who gave a key that does not exist, as the end of a sentence."""
 
+    def may_have_partition_key(self, key: str) -> bool:
+        """Tell whether there is, was or will be a partition of this key, as far as the code alone says."""
+        return self.has_partition_key(key)
+
+    @property
+    def dynamic_names(self) -> tuple[str, ...]:
+        """The names of the sets in which keys are added and removed at run time."""
+        return ()
+
+    def with_dynamic_keys(self, keys: Mapping[str, Sequence[str]]) -> PartitionsDefinition:
+        """Return the definition with the keys that its dynamic sets have, by their names."""
+        return self
+
     def get_num_partitions(self, current_time: datetime | None = None) -> int:
         """Return how many partitions there are."""
         return len(self.get_partition_keys(current_time))
@@ -76,26 +92,10 @@ class PartitionsDefinition(ABC):
         return {one.name: getattr(self, one.name) for one in fields(self)}  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, init=False, repr=False)
-class StaticPartitionsDefinition(PartitionsDefinition):
-    """Partitions listed by hand, in the order of the list.
-
-    Raises InvalidDefinitionError for a key that occurs twice or can't name a file.
-    """
+class ListedPartitions(PartitionsDefinition):
+    """Partitions whose keys are a list, in its order; the time is nothing to them."""
 
     partition_keys: tuple[str, ...]
-
-    def __init__(self, partition_keys: Sequence[str]) -> None:
-        if isinstance(partition_keys, str):
-            raise InvalidDefinitionError(f"partition keys are a list; write [{partition_keys!r}]")
-        vars(self)["partition_keys"] = tuple(partition_keys)
-        for key in self.partition_keys:
-            check_partition_key(key)
-        if len(self._positions) < len(self.partition_keys):
-            twice = next(
-                key for index, key in enumerate(self.partition_keys) if self._positions[key] != index
-            )
-            raise InvalidDefinitionError(f"the partition key {twice!r} occurs twice; leave one out")
 
     def get_partition_keys(self, current_time: datetime | None = None) -> list[str]:
         return list(self.partition_keys)
@@ -122,6 +122,10 @@ class StaticPartitionsDefinition(PartitionsDefinition):
             raise runs_backwards(partition_key_range)
         return list(self.partition_keys[first : last + 1])
 
+    def in_order(self, keys: Iterable[str]) -> list[str]:
+        """Return keys of the list, in its order."""
+        return sorted(keys, key=self._positions.__getitem__)
+
     @cached_property
     def _positions(self) -> dict[str, int]:
         return {key: index for index, key in enumerate(self.partition_keys)}
@@ -129,9 +133,36 @@ class StaticPartitionsDefinition(PartitionsDefinition):
     def _hint(self, key: str, current_time: datetime | None) -> str:
         return nearest(key, self.partition_keys[:1000])  # comparing with more takes noticeably long
 
+
+@dataclass(frozen=True, init=False, repr=False)
+class StaticPartitionsDefinition(ListedPartitions):
+    """Partitions listed by hand, in the order of the list.
+
+    Raises InvalidDefinitionError for a key that occurs twice or can't name a file.
+    """
+
+    partition_keys: tuple[str, ...]
+
+    def __init__(self, partition_keys: Sequence[str]) -> None:
+        vars(self)["partition_keys"] = listed(partition_keys)
+        for key in self.partition_keys:
+            check_partition_key(key)
+        if len(self._positions) < len(self.partition_keys):
+            twice = next(
+                key for index, key in enumerate(self.partition_keys) if self._positions[key] != index
+            )
+            raise InvalidDefinitionError(f"the partition key {twice!r} occurs twice; leave one out")
+
     def __repr__(self) -> str:
         some = ", ".join(map(repr, self.partition_keys[:3])) + (", …" if len(self.partition_keys) > 3 else "")
         return f"StaticPartitionsDefinition([{some}])"
+
+
+def listed(partition_keys: Sequence[str]) -> tuple[str, ...]:
+    """Return the keys. Raises InvalidDefinitionError for one text, whose letters are hardly meant."""
+    if isinstance(partition_keys, str):
+        raise InvalidDefinitionError(f"partition keys are a list; write [{partition_keys!r}]")
+    return tuple(partition_keys)
 
 
 def check_partition_key(key: str) -> None:
