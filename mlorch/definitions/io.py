@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Protocol
+from dataclasses import dataclass
+from inspect import Parameter
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 from mlorch.definitions.keys import AssetKey
+from mlorch.definitions.partitions import PartitionKeyRange
+from mlorch.errors import UserError
+
+if TYPE_CHECKING:
+    from mlorch.definitions.partitions import PartitionsDefinition
+    from mlorch.definitions.windows import TimeWindow
+
+_LOG = logging.getLogger("mlorch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,50 +51,258 @@ class ValueStore(Protocol):
         """Put the bytes with this hash back at `uri`. Raises NotFoundError where they are gone."""
 
 
-@dataclass(slots=True)
-class OutputContext:
-    """What an IO manager may know of the value it keeps."""
+class DagsterType(NamedTuple):
+    """A declared type, as IO managers written for Dagster ask for it."""
 
-    asset_key: AssetKey
-    partition_key: str | None
-    run_id: str
-    step_key: str
-    annotation: Any
-    """The declared type of the value; `inspect.Parameter.empty` where none was declared."""
-    path: str
-    """Where the value belongs in the store, without an extension: "asset" or "asset/partition"."""
-    store: ValueStore
-    definition_metadata: Mapping[str, Any] = field(default_factory=dict)
-    output_metadata: dict[str, Any] = field(default_factory=dict)
-    """Filled by `add_output_metadata`."""
+    typing_type: Any
+    """Any where nothing was declared."""
+
+    @property
+    def display_name(self) -> str:
+        return str(getattr(self.typing_type, "__name__", self.typing_type))
+
+
+class _Context:
+    """What both contexts say of a value: which asset, or which op's output, it is, and which partition."""
+
+    def __init__(
+        self,
+        asset_key: AssetKey | None,
+        partition_key: str | None,
+        *,
+        annotation: Any,
+        path: str,
+        store: ValueStore,
+        partitions_def: PartitionsDefinition | None,
+        partition_keys: Sequence[str],
+        resources: Any,
+        log: logging.Logger | None,
+    ) -> None:
+        self.annotation = annotation
+        """The declared type of one partition; `inspect.Parameter.empty` where none was declared."""
+        self.path = path
+        """Where the value belongs in the store, without an extension: "asset" or "asset/partition"."""
+        self.store = store
+        self.partitions_def = partitions_def
+        self.resources = resources
+        """By name, as attributes."""
+        self.log = log or _LOG
+        """A logger whose records are kept with the step."""
+        self._asset_key = asset_key
+        self._partition_key = partition_key
+        self._partition_keys = partition_keys
+
+    @property
+    def asset_key(self) -> AssetKey:
+        """Raises UserError where the value is the output of an op that is no asset: `has_asset_key`."""
+        if self._asset_key is None:
+            raise UserError(f"{self} has no asset_key; ask has_asset_key first")
+        return self._asset_key
+
+    @property
+    def partition_key(self) -> str:
+        """Raises UserError where the value has no partitions: `has_partition_key`."""
+        if self._partition_key is None:
+            raise UserError(f"{self} has no partition_key; ask has_partition_key first")
+        return self._partition_key
+
+    @property
+    def has_asset_key(self) -> bool:
+        """False of the output of an op that is no asset."""
+        return self._asset_key is not None
 
     @property
     def has_partition_key(self) -> bool:
-        return self.partition_key is not None
+        return self._partition_key is not None
+
+    @property
+    def has_asset_partitions(self) -> bool:
+        return self.has_asset_key and (self.partitions_def is not None or bool(self.asset_partition_keys))
+
+    @property
+    def asset_partition_key(self) -> str:
+        """The one partition. Raises UserError where there is none, or several."""
+        if len(self.asset_partition_keys) > 1:
+            raise UserError(f"{self} has several partitions; ask for asset_partition_keys")
+        return self.asset_partition_keys[0] if self.asset_partition_keys else self.partition_key
+
+    @property
+    def asset_partition_keys(self) -> Sequence[str]:
+        """In key order; mlorch hands over one at a time."""
+        if self._partition_keys or self._partition_key is None:
+            return self._partition_keys
+        return (self._partition_key,)
+
+    @property
+    def asset_partition_key_range(self) -> PartitionKeyRange:
+        """First and last partition. Raises UserError where there is none."""
+        if not self.asset_partition_keys:
+            raise UserError(f"{self} has no partitions, so no range of them")
+        return PartitionKeyRange(self.asset_partition_keys[0], self.asset_partition_keys[-1])
+
+    @property
+    def asset_partitions_def(self) -> PartitionsDefinition:
+        """Raises UserError where the asset has no partitions."""
+        if self.partitions_def is None:
+            raise UserError(f"{self} has no partitions, so no definition of them")
+        return self.partitions_def
+
+    @property
+    def asset_partitions_time_window(self) -> TimeWindow:
+        """From the start of the first partition to the end (exclusive) of the last, aware datetimes.
+
+        Raises UserError where the asset has no time partitions.
+        """
+        window = getattr(self.partitions_def, "time_window_for_partition_key", None)
+        if window is None:
+            raise UserError(f"{self} has no time partitions, so no time window")
+        first, last = self.asset_partition_key_range
+        found: TimeWindow = window(first)
+        return found if first == last else found._replace(end=window(last).end)
+
+    @property
+    def dagster_type(self) -> DagsterType:
+        return DagsterType(Any if self.annotation is Parameter.empty else self.annotation)
+
+    def get_asset_identifier(self) -> Sequence[str]:
+        """Return the parts of the asset's key and its partition, if it has one."""
+        path = self.asset_key.path
+        return [*path, self.asset_partition_key] if self.has_asset_partitions else path
+
+    def __str__(self) -> str:
+        key, partition = self._asset_key, self._partition_key
+        what = f"the output of {self._step()!r}" if key is None else f"asset {str(key)!r}"
+        return what if partition is None else f"{what}, partition {partition!r}"
+
+    def _step(self) -> str:
+        return "a step"
+
+
+class OutputContext(_Context):
+    """What an IO manager may know of the value it keeps."""
+
+    def __init__(
+        self,
+        asset_key: AssetKey | None,
+        partition_key: str | None,
+        *,
+        run_id: str,
+        step_key: str,
+        annotation: Any,
+        path: str,
+        store: ValueStore,
+        definition_metadata: Mapping[str, Any] | None = None,
+        output_metadata: dict[str, Any] | None = None,
+        name: str = "result",
+        mapping_key: str | None = None,
+        partitions_def: PartitionsDefinition | None = None,
+        partition_keys: Sequence[str] = (),
+        resources: Any = None,
+        log: logging.Logger | None = None,
+    ) -> None:
+        super().__init__(
+            asset_key,
+            partition_key,
+            annotation=annotation,
+            path=path,
+            store=store,
+            partitions_def=partitions_def,
+            partition_keys=partition_keys,
+            resources=resources,
+            log=log,
+        )
+        self.run_id = run_id
+        self.step_key = step_key
+        self.name = name
+        """Of the output."""
+        self.mapping_key = mapping_key
+        """Of one of the values of a dynamic output."""
+        self.definition_metadata = definition_metadata or {}
+        self.output_metadata = {} if output_metadata is None else output_metadata
+        """Filled by `add_output_metadata`."""
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What the definition says, as `definition_metadata`."""
+        return self.definition_metadata
 
     def add_output_metadata(self, metadata: Mapping[str, Any]) -> None:
         """Record facts about the value with its materialization: rows, columns, …"""
         self.output_metadata.update(metadata)
 
+    def get_identifier(self) -> Sequence[str]:
+        """Return what no other output has: run, step, output and, of a dynamic one, mapping key."""
+        return [self.run_id, self.step_key, self.name, *([self.mapping_key] if self.mapping_key else ())]
 
-@dataclass(slots=True)
-class InputContext:
-    """What an IO manager may know of the one value it reads."""
+    def _step(self) -> str:
+        return self.step_key
 
-    asset_key: AssetKey
-    partition_key: str | None
-    annotation: Any
-    """The consumer's type for one partition; `inspect.Parameter.empty` where it declares none."""
-    path: str
-    store: ValueStore
-    uri: str | None = None
-    content_hash: str | None = None
-    """Of the recorded version; None where the value was never recorded."""
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+class InputContext(_Context):
+    """What an IO manager may know of the one value it reads. Key and partition are those of the value."""
+
+    def __init__(
+        self,
+        asset_key: AssetKey | None,
+        partition_key: str | None,
+        *,
+        annotation: Any,
+        path: str,
+        store: ValueStore,
+        uri: str | None = None,
+        content_hash: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        recorded_metadata: Mapping[str, Any] | None = None,
+        upstream_output: OutputContext | None = None,
+        name: str | None = None,
+        partitions_def: PartitionsDefinition | None = None,
+        partition_keys: Sequence[str] = (),
+        resources: Any = None,
+        log: logging.Logger | None = None,
+    ) -> None:
+        super().__init__(
+            asset_key,
+            partition_key,
+            annotation=annotation,
+            path=path,
+            store=store,
+            partitions_def=partitions_def,
+            partition_keys=partition_keys,
+            resources=resources,
+            log=log,
+        )
+        self.uri = uri
+        self.content_hash = content_hash
+        """Of the recorded version; None where the value was never recorded."""
+        self.metadata = metadata or {}
+        """What the consumer's AssetIn says."""
+        self.recorded_metadata = recorded_metadata or {}
+        """What was recorded with the value: rows, columns, …"""
+        self.upstream_output = upstream_output
+        """How the value was kept; None where nobody knows the step."""
+        self._name = name
 
     @property
-    def has_partition_key(self) -> bool:
-        return self.partition_key is not None
+    def definition_metadata(self) -> Mapping[str, Any]:
+        """What the consumer's AssetIn says, as `metadata`."""
+        return self.metadata
+
+    @property
+    def has_input_name(self) -> bool:
+        return self._name is not None
+
+    @property
+    def name(self) -> str:
+        """Of the consumer's argument. Raises UserError where no argument asks: `has_input_name`."""
+        if self._name is None:
+            raise UserError(f"{self} is read for no argument; ask has_input_name first")
+        return self._name
+
+    def get_identifier(self) -> Sequence[str]:
+        """Return what the step that kept the value was told. Raises UserError where nobody knows the step."""
+        if self.upstream_output is None:
+            raise UserError(f"nobody knows which step made {self}; ask for get_asset_identifier()")
+        return self.upstream_output.get_identifier()
 
 
 class IOManager(ABC):

@@ -45,7 +45,9 @@ def keep(
     store: ValueStore, value: Any, annotation: Any = inspect.Parameter.empty
 ) -> tuple[StoredValue, OutputContext]:
     _, manager = KINDS.manager_for(annotation, value)
-    context = OutputContext(KEY, None, "run", "made", annotation, "made", store)
+    context = OutputContext(
+        KEY, None, run_id="run", step_key="made", annotation=annotation, path="made", store=store
+    )
     stored = manager.handle_output(context, value)
     assert stored is not None
     return stored, context
@@ -55,7 +57,9 @@ def load(
     store: ValueStore, kind: str, stored: StoredValue | None, annotation: Any = inspect.Parameter.empty
 ) -> Any:
     uri, content_hash = (stored.uri, stored.content_hash) if stored is not None else (None, None)
-    context = InputContext(KEY, None, annotation, "made", store, uri, content_hash)
+    context = InputContext(
+        KEY, None, annotation=annotation, path="made", store=store, uri=uri, content_hash=content_hash
+    )
     return KINDS.manager_named(kind).load_input(context)
 
 

@@ -28,13 +28,23 @@ class Shelf:
 
     def __init__(self, frame: Any) -> None:
         self.store = MemoryStore()
-        context = OutputContext(KEY, None, "run", "made", EMPTY, "made", self.store)
+        context = OutputContext(
+            KEY, None, run_id="run", step_key="made", annotation=EMPTY, path="made", store=self.store
+        )
         self.stored: StoredValue = ParquetIOManager().handle_output(context, frame)
         self.metadata = context.output_metadata
 
     def read(self, annotation: Any = EMPTY) -> Any:
         return ParquetIOManager().load_input(
-            InputContext(KEY, None, annotation, "made", self.store, self.stored.uri, self.stored.content_hash)
+            InputContext(
+                KEY,
+                None,
+                annotation=annotation,
+                path="made",
+                store=self.store,
+                uri=self.stored.uri,
+                content_hash=self.stored.content_hash,
+            )
         )
 
 

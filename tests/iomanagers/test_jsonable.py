@@ -19,15 +19,29 @@ KEY = AssetKey("made")
 
 def written(value: Any) -> bytes:
     store = MemoryStore()
-    stored = JsonIOManager().handle_output(OutputContext(KEY, None, "run", "made", Any, "made", store), value)
+    stored = JsonIOManager().handle_output(
+        OutputContext(KEY, None, run_id="run", step_key="made", annotation=Any, path="made", store=store),
+        value,
+    )
     return store.read(stored.uri, stored.content_hash)
 
 
 def back(value: Any) -> Any:
     store = MemoryStore()
-    stored = JsonIOManager().handle_output(OutputContext(KEY, None, "run", "made", Any, "made", store), value)
+    stored = JsonIOManager().handle_output(
+        OutputContext(KEY, None, run_id="run", step_key="made", annotation=Any, path="made", store=store),
+        value,
+    )
     return JsonIOManager().load_input(
-        InputContext(KEY, None, Any, "made", store, stored.uri, stored.content_hash)
+        InputContext(
+            KEY,
+            None,
+            annotation=Any,
+            path="made",
+            store=store,
+            uri=stored.uri,
+            content_hash=stored.content_hash,
+        )
     )
 
 

@@ -29,7 +29,9 @@ class Threshold:
         return value > self.at
 
 store = open_store(sys.argv[1], project=Path.cwd())
-context = OutputContext(AssetKey("rule"), None, "run", "rule", Threshold, "rule", store)
+context = OutputContext(
+    AssetKey("rule"), None, run_id="run", step_key="rule", annotation=Threshold, path="rule", store=store
+)
 PickleIOManager().handle_output(context, [Threshold(3), lambda value: -value])
 """
 
@@ -49,7 +51,9 @@ def test_what_a_script_defines_loads_where_the_script_is_not(tmp_path: Path) -> 
 )
 def test_what_cannot_be_pickled_is_refused(value: Any) -> None:
     store = MemoryStore()
-    context = OutputContext(AssetKey("made"), None, "run", "made", Any, "made", store)
+    context = OutputContext(
+        AssetKey("made"), None, run_id="run", step_key="made", annotation=Any, path="made", store=store
+    )
     with pytest.raises(
         TypeCheckError, match=f"asset 'made' returned {type(value).__name__}, which can't be pickled"
     ):

@@ -208,10 +208,21 @@ def kept(frame: Any, annotation: Any) -> tuple[Any, Mapping[str, Any]]:
     """Keep a frame; return what is read back and what was recorded."""
     store = MemoryStore()
     accepted = KINDS.accept(frame, annotation, "asset 'flights' returned")
-    output = OutputContext(KEY, None, "run", "flights", annotation, "flights", store)
+    output = OutputContext(
+        KEY, None, run_id="run", step_key="flights", annotation=annotation, path="flights", store=store
+    )
     stored = ParquetIOManager().handle_output(output, accepted)
     metadata = json.loads(json.dumps(output.output_metadata))
-    source = InputContext(KEY, None, annotation, "flights", store, stored.uri, stored.content_hash, metadata)
+    source = InputContext(
+        KEY,
+        None,
+        annotation=annotation,
+        path="flights",
+        store=store,
+        uri=stored.uri,
+        content_hash=stored.content_hash,
+        recorded_metadata=metadata,
+    )
     return ParquetIOManager().load_input(source), metadata
 
 
