@@ -13,6 +13,8 @@
     │   ├── BusyError                 somebody else holds what is asked for
     │   └── MissingDependencyError    an optional package that is not installed
     ├── SchemaError                   a frame that breaks its schema: the run fails, exit code 1
+    ├── Failure                       raised by a step on purpose: the run fails, exit code 1
+    ├── RetryRequested                raised by a step that wants to be tried again
     └── RunFailedError                a run failed: exit code 1
 
 Each message says what was wrong, where, and what would be right.
@@ -20,8 +22,9 @@ Each message says what was wrong, where, and what would be right.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import Any
 
 
 class MlorchError(Exception):
@@ -90,6 +93,34 @@ class SchemaError(MlorchError):
 
     def __reduce__(self) -> tuple[type[SchemaError], tuple[str, dict[str, object]]]:
         return type(self), (str(self), self.report)
+
+
+class Failure(MlorchError):
+    """Raised by a step to fail with a description and metadata; `allow_retries=False` ends its attempts."""
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        description: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        allow_retries: bool = True,
+    ) -> None:
+        super().__init__(description or "the step failed on purpose")
+        self.description = description
+        self.metadata = dict(metadata or {})
+        self.allow_retries = allow_retries
+
+
+class RetryRequested(MlorchError):
+    """Raised by a step to be tried again, at most `max_retries` times, after `seconds_to_wait`."""
+
+    exit_code = 1
+
+    def __init__(self, max_retries: int = 1, seconds_to_wait: float | None = None) -> None:
+        super().__init__("the step asked to be tried again")
+        self.max_retries = max_retries
+        self.seconds_to_wait = seconds_to_wait
 
 
 class RunFailedError(MlorchError):

@@ -1,4 +1,4 @@
-"""The decorator `@asset` and what it makes."""
+"""The decorator `@asset` and what makes assets."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
+from mlorch.definitions.graphs import GraphDefinition, GraphInput, OpNode
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, check_name, key_text
+from mlorch.definitions.ops import In, Nothing, OpDefinition, Out
 from mlorch.definitions.signature import EMPTY, Signature, read_signature
-from mlorch.definitions.specs import AUTO, CONTENT, AssetDep, AssetIn, AssetSpec, RetryPolicy
+from mlorch.definitions.specs import AUTO, CONTENT, AssetDep, AssetIn, AssetSpec, BackfillPolicy, RetryPolicy
 from mlorch.errors import InvalidDefinitionError
 
 if TYPE_CHECKING:
@@ -27,67 +29,129 @@ class Dependency:
     argument: str | None = None
     annotation: Any = EMPTY
     partition_mapping: PartitionMapping | None = None
+    metadata: Mapping[str, Any] | None = None
 
 
 class AssetsDefinition:
-    """A function that makes an asset. Calling it calls the function, as in a test."""
+    """An op or a graph that makes assets, each from an output of its own.
+
+    Calling it calls the function, as in a test.
+    """
 
     def __init__(
         self,
-        function: Callable[..., Any],
-        spec: AssetSpec,
+        node: OpDefinition | GraphDefinition,
+        specs: Mapping[str, AssetSpec],
+        dependencies: Iterable[Dependency] = (),
         *,
-        signature: Signature,
-        dependencies: tuple[Dependency, ...],
-        io_manager_key: str | None = None,
-        retry_policy: RetryPolicy | None = None,
+        own_dependencies: Mapping[str, Iterable[str]] | None = None,
+        can_subset: bool = False,
+        is_observed: bool = False,
+        backfill_policy: BackfillPolicy | None = None,
         data_version: type[CONTENT] | None = None,
+        check_specs: Iterable[Any] = (),
     ) -> None:
-        self.function = function
-        self.spec = spec
-        self.signature = signature
-        self.dependencies = dependencies
-        self.io_manager_key = io_manager_key
-        self.retry_policy = retry_policy
+        self.node = node
+        self.specs = dict(specs)
+        """By the name of the output that gives the asset: "result" where there is one."""
+        self.dependencies = tuple(dependencies)
+        self.own_dependencies = {key: frozenset(keys) for key, keys in (own_dependencies or {}).items()}
+        """By asset, the keys among the dependencies that it has; those left out have all."""
+        self.can_subset = can_subset
+        self.is_observed = is_observed
+        """True where the function says which data version something outside has now."""
+        self.backfill_policy = backfill_policy
         self.data_version = data_version
-        self.__name__ = getattr(function, "__name__", spec.key.name)
+        self.check_specs = tuple(check_specs)
+        function = node.function
+        self.__name__ = getattr(function, "__name__", node.name)
         self.__doc__ = function.__doc__
         self.__module__ = function.__module__
         self.__wrapped__ = function
+        self._nodes: dict[str, OpNode] | None = None
+
+    @property
+    def name(self) -> str:
+        """What names its steps and its section of a run config: the key of one asset, else the op's name."""
+        return next(iter(self.specs.values())).name if len(self.specs) == 1 else self.node.name
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        return self.node.function
+
+    @property
+    def nodes(self) -> Mapping[str, OpNode]:
+        """Its ops by path; that of a plain function has the path ""."""
+        if self._nodes is None:
+            node = self.node
+            self._nodes = {one.path: one for one in _op_nodes(node)}
+        return self._nodes
+
+    @property
+    def spec(self) -> AssetSpec:
+        """That of its one asset. Raises InvalidDefinitionError where it makes several."""
+        if len(self.specs) != 1:
+            raise InvalidDefinitionError(f"{self!r} makes several assets; ask for one of its specs")
+        return next(iter(self.specs.values()))
 
     @property
     def key(self) -> AssetKey:
         return self.spec.key
 
     @property
+    def keys(self) -> set[AssetKey]:
+        return {spec.key for spec in self.specs.values()}
+
+    @property
+    def op(self) -> OpDefinition:
+        """The op of a plain function. Raises InvalidDefinitionError where a graph makes the asset."""
+        if not isinstance(self.node, OpDefinition):
+            raise InvalidDefinitionError(f"{self!r} is made by a graph, not by one op")
+        return self.node
+
+    @property
     def partitions_def(self) -> PartitionsDefinition | None:
-        return self.spec.partitions_def
+        return next(iter(self.specs.values())).partitions_def
+
+    @property
+    def output_places(self) -> Mapping[str, tuple[str, str]]:
+        """For each of its outputs the path of the op that gives it, and the name that it has there."""
+        if isinstance(self.node, OpDefinition):
+            return {name: ("", name) for name in self.specs}
+        sources = self.node.output_sources
+        return {name: (sources[name].path, sources[name].output) for name in self.specs}
+
+    def dependencies_of(self, key: str) -> tuple[Dependency, ...]:
+        """Return the edges of one of its assets."""
+        own = self.own_dependencies.get(key)
+        return self.dependencies if own is None else tuple(d for d in self.dependencies if d.key in own)
 
     def placed(self, renamed: Mapping[str, AssetKey], group_name: str | None) -> AssetsDefinition:
-        """Return a copy under the new names of itself and of its dependencies, in a group if one is given."""
-        moved = (replace(d, key=str(renamed.get(d.key, d.key))) for d in self.dependencies)
-        return AssetsDefinition(
-            self.function,
-            self.spec.placed(renamed, group_name),
-            signature=self.signature,
-            dependencies=tuple(moved),
-            io_manager_key=self.io_manager_key,
-            retry_policy=self.retry_policy,
-            data_version=self.data_version,
-        )
+        """Return a copy under the new names of its assets and of its dependencies, in a group if one is given."""
+
+        def new(key: str) -> str:
+            return str(renamed.get(key, key))
+
+        made = _copied(type(self), vars(self))
+        made.specs = {name: spec.placed(renamed, group_name) for name, spec in self.specs.items()}
+        made.dependencies = tuple(replace(one, key=new(one.key)) for one in self.dependencies)
+        made.own_dependencies = {
+            new(key): frozenset(map(new, keys)) for key, keys in self.own_dependencies.items()
+        }
+        return made
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:
-        return f"<asset {self.key}>"
+        return f"<asset {', '.join(spec.name for spec in self.specs.values())}>"
 
     def __reduce__(self) -> Any:
         # By name where it can be imported, so that a worker process imports the module once, not per step.
         found = getattr(sys.modules.get(self.__module__), self.__name__, None)
         if found is self and self.__module__ != "__main__":
             return _imported, (self.__module__, self.__name__)
-        return _copied, (vars(self),)
+        return _copied, (type(self), {**vars(self), "_nodes": None})
 
 
 class AssetOptions(TypedDict, total=False):
@@ -104,11 +168,21 @@ class AssetOptions(TypedDict, total=False):
     owners: Iterable[str] | None
     description: str | None
     group_name: str | None
+    required_resource_keys: Iterable[str] | None
     io_manager_key: str | None
+    dagster_type: Any
     partitions_def: PartitionsDefinition | None
+    op_tags: Mapping[str, Any] | None
+    output_required: bool
+    backfill_policy: BackfillPolicy | None
     code_version: str | type[AUTO] | None
     data_version: type[CONTENT] | None
     retry_policy: RetryPolicy | None
+    check_specs: Iterable[Any] | None
+    hooks: Iterable[Any] | None
+    pool: str | None
+    timeout: float | None
+    """Seconds that an attempt may take."""
 
 
 @overload
@@ -129,13 +203,78 @@ def asset(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     namespace = sys._getframe(1).f_locals
     if function is not None:
         return _define(function, namespace, {})
-    unknown = options.keys() - AssetOptions.__annotations__.keys()
-    if unknown:
-        raise InvalidDefinitionError(f"@asset has no argument {sorted(unknown)[0]!r}")
+    refuse_unknown(options, AssetOptions.__annotations__, "@asset")
     return lambda decorated: _define(decorated, namespace, options)
 
 
+def refuse_unknown(options: Mapping[str, Any], known: Iterable[str], decorator: str) -> None:
+    """Raise InvalidDefinitionError for an argument that a decorator does not have."""
+    unknown = options.keys() - set(known)
+    if unknown:
+        raise InvalidDefinitionError(f"{decorator} has no argument {sorted(unknown)[0]!r}")
+
+
+def arguments_of(
+    owner: str, signature: Signature, ins: Mapping[str, AssetIn | AssetKey]
+) -> Iterable[Dependency]:
+    """Return the edges that the parameters of a function are, `ins` saying what their names do not.
+
+    Raises InvalidDefinitionError, naming the owner, where `ins` has a name that is no parameter.
+    """
+    unknown = {name for name in ins.keys() - signature.arguments.keys() if not _orders_only(ins[name])}
+    if unknown and not signature.takes_any:
+        raise InvalidDefinitionError(f"{owner}: ins names {sorted(unknown)[0]!r}, which is no parameter of it")
+    for name in dict.fromkeys((*signature.arguments, *ins)):
+        given = ins.get(name, AssetIn())
+        if not isinstance(given, AssetIn):
+            given = AssetIn(key=given)
+        annotation = signature.arguments.get(name, EMPTY)
+        if annotation is EMPTY:
+            annotation = given.dagster_type
+        argument = None if _orders_only(given) else name
+        yield Dependency(
+            given.resolve(name), argument, annotation, given.partition_mapping, given.metadata
+        )
+
+
+def orders_of(deps: Iterable[AssetDep]) -> Iterable[Dependency]:
+    """Return the edges that order and load nothing."""
+    for dep in deps:
+        yield Dependency(dep.key, partition_mapping=dep.partition_mapping)
+
+
+def make_op(
+    function: Callable[..., Any],
+    name: str,
+    signature: Signature,
+    outs: Mapping[str, Out],
+    options: Mapping[str, Any],
+) -> OpDefinition:
+    """Return the op of an asset's function; `options` are those of the decorator."""
+    return OpDefinition(
+        function,
+        name,
+        signature=signature,
+        ins={argument: In(annotation) for argument, annotation in signature.arguments.items()},
+        outs=outs,
+        config=signature.config,
+        retry_policy=options.get("retry_policy"),
+        tags=options.get("op_tags"),
+        pool=options.get("pool"),
+        timeout=options.get("timeout"),
+        hooks=frozenset(options.get("hooks") or ()),
+        required_resource_keys=frozenset(options.get("required_resource_keys") or ()),
+    )
+
+
 _SPEC_OPTIONS = ("metadata", "tags", "kinds", "owners", "group_name", "partitions_def", "code_version")
+
+
+def _op_nodes(node: OpDefinition | GraphDefinition) -> Iterable[OpNode]:
+    if isinstance(node, GraphDefinition):
+        return node.flatten()
+    inputs = {name: GraphInput(name) for name in node.ins}
+    return [OpNode("", node, inputs, None, node.retry_policy, node.hooks, node.tags, node.pool)]
 
 
 def _imported(module: str, name: str) -> AssetsDefinition:
@@ -143,8 +282,8 @@ def _imported(module: str, name: str) -> AssetsDefinition:
     return found
 
 
-def _copied(attributes: Mapping[str, Any]) -> AssetsDefinition:
-    made = object.__new__(AssetsDefinition)
+def _copied(cls: type[AssetsDefinition], attributes: Mapping[str, Any]) -> AssetsDefinition:
+    made = object.__new__(cls)
     vars(made).update(attributes)
     return made
 
@@ -153,10 +292,11 @@ def _define(
     function: Callable[..., Any], namespace: Mapping[str, Any], options: Mapping[str, Any]
 ) -> AssetsDefinition:
     key = _key(function, options)
-    signature = read_signature(function, f"asset {str(key)!r}", namespace)
+    owner = f"asset {str(key)!r}"
+    signature = read_signature(function, owner, namespace)
     if options.get("data_version") not in (None, CONTENT):
         raise InvalidDefinitionError(
-            f"asset {str(key)!r}: data_version can be CONTENT; one of your own comes with the value, as "
+            f"{owner}: data_version can be CONTENT; one of your own comes with the value, as "
             "Output(value, data_version=DataVersion(…))"
         )
     spec = AssetSpec(
@@ -165,14 +305,19 @@ def _define(
         description=options.get("description") or inspect.getdoc(function),
         **{name: options.get(name) for name in _SPEC_OPTIONS},
     )
-    return AssetsDefinition(
-        function,
-        spec,
-        signature=signature,
-        dependencies=(*_arguments(key, signature, options.get("ins") or {}), *_orders(spec.deps)),
+    out = Out(
+        signature.returns if options.get("dagster_type") is None else options["dagster_type"],
+        is_required=options.get("output_required", True),
         io_manager_key=options.get("io_manager_key"),
-        retry_policy=options.get("retry_policy"),
+        metadata=spec.metadata,
+    )
+    return AssetsDefinition(
+        make_op(function, "__".join(key.path), signature, {"result": out}, options),
+        {"result": spec},
+        (*arguments_of(owner, signature, options.get("ins") or {}), *orders_of(spec.deps)),
+        backfill_policy=options.get("backfill_policy"),
         data_version=options.get("data_version"),
+        check_specs=options.get("check_specs") or (),
     )
 
 
@@ -189,17 +334,5 @@ def _key(function: Callable[..., Any], options: Mapping[str, Any]) -> AssetKey:
     return AssetKey(name).with_prefix(prefix) if prefix else AssetKey(name)
 
 
-def _arguments(key: AssetKey, signature: Signature, ins: Mapping[str, AssetIn]) -> Iterable[Dependency]:
-    unknown = ins.keys() - signature.arguments.keys()
-    if unknown and not signature.takes_any:
-        name = sorted(unknown)[0]
-        raise InvalidDefinitionError(f"asset {str(key)!r}: ins names {name!r}, which is no parameter of it")
-    for name in dict.fromkeys((*signature.arguments, *ins)):
-        given = ins.get(name, AssetIn())
-        annotation = signature.arguments.get(name, EMPTY)
-        yield Dependency(given.resolve(name), name, annotation, given.partition_mapping)
-
-
-def _orders(deps: tuple[AssetDep, ...]) -> Iterable[Dependency]:
-    for dep in deps:
-        yield Dependency(dep.key, partition_mapping=dep.partition_mapping)
+def _orders_only(given: Any) -> bool:
+    return getattr(given, "dagster_type", None) is Nothing

@@ -9,7 +9,9 @@ from typing import Any
 from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.graph import AssetGraph, make_graph
 from mlorch.definitions.io import IOManager
+from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.jobs import AssetJob
+from mlorch.definitions.ops import OpDefinition
 from mlorch.definitions.schedules import ScheduleDefinition
 from mlorch.definitions.sensors import SensorDefinition
 from mlorch.definitions.specs import AssetSpec
@@ -94,9 +96,14 @@ def load_assets_from_modules(
                     found.setdefault(id(one), one)
     if group_name is None and key_prefix is None:
         return list(found.values())
-    keys = {str(one.key): one.key for one in found.values()}
+    keys = {str(key): key for one in found.values() for key in keys_of(one)}
     renamed = {name: key.with_prefix(key_prefix) if key_prefix else key for name, key in keys.items()}
     return [one.placed(renamed, group_name) for one in found.values()]
+
+
+def keys_of(one: AssetsDefinition | AssetSpec) -> Iterable[AssetKey]:
+    """Return the keys of what is declared."""
+    return one.keys if isinstance(one, AssetsDefinition) else (one.key,)
 
 
 def _named(several: Iterable[Any], what: str) -> dict[str, Any]:
@@ -111,27 +118,38 @@ def _check_resources(graph: AssetGraph, resources: Mapping[str, Any]) -> None:
     for node in graph.nodes.values():
         if node.definition is None:
             continue
-        for name, wanted in node.definition.signature.resources.items():
-            given = resources.get(name)
-            if given is None:
-                raise InvalidDefinitionError(
-                    f"asset {node.key!r} takes the resource {name!r} ({wanted.__name__}), "
-                    f"which the definitions do not give{nearest(name, resources)}; "
-                    f"add resources={{{name!r}: {wanted.__name__}(…)}}"
-                )
-            if not isinstance(given, wanted):
-                raise InvalidDefinitionError(
-                    f"asset {node.key!r}: the resource {name!r} should be a {wanted.__name__}, "
-                    f"not a {type(given).__name__}"
-                )
-        key = node.definition.io_manager_key
+        for op_node in node.definition.nodes.values():
+            _check_op_resources(f"asset {node.key!r}", op_node.op, resources)
+
+
+def _check_op_resources(owner: str, op: OpDefinition, resources: Mapping[str, Any]) -> None:
+    for name in op.required_resource_keys:
+        if name not in resources:
+            raise InvalidDefinitionError(
+                f"{owner} requires the resource {name!r}, which the definitions do not give"
+                f"{nearest(name, resources)}"
+            )
+    for name, wanted in op.signature.resources.items():
+        given = resources.get(name)
+        if given is None:
+            raise InvalidDefinitionError(
+                f"{owner} takes the resource {name!r} ({wanted.__name__}), "
+                f"which the definitions do not give{nearest(name, resources)}; "
+                f"add resources={{{name!r}: {wanted.__name__}(…)}}"
+            )
+        if not isinstance(given, wanted):
+            raise InvalidDefinitionError(
+                f"{owner}: the resource {name!r} should be a {wanted.__name__}, not a {type(given).__name__}"
+            )
+    for out in op.outs.values():
+        key = out.io_manager_key
         if key is not None and key not in resources:
             raise InvalidDefinitionError(
-                f"asset {node.key!r}: no resource gives its io_manager_key {key!r}{nearest(key, resources)}"
+                f"{owner}: no resource gives its io_manager_key {key!r}{nearest(key, resources)}"
             )
         keeper = resources.get(key or "io_manager")
         if keeper is not None and not isinstance(keeper, IOManager):
             raise InvalidDefinitionError(
-                f"asset {node.key!r}: the resource {key or 'io_manager'!r} should be an IOManager, "
+                f"{owner}: the resource {key or 'io_manager'!r} should be an IOManager, "
                 f"not a {type(keeper).__name__}"
             )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlorch.definitions.assets import AssetsDefinition, Dependency
+from mlorch.definitions.assets import AssetsDefinition, Dependency, orders_of
 from mlorch.definitions.mappings import TimeWindowPartitionMapping, default_mapping
 from mlorch.definitions.specs import AUTO, AssetSpec
 from mlorch.errors import InvalidDefinitionError, nearest
@@ -27,6 +27,8 @@ class AssetNode:
     dependencies: tuple[Dependency, ...] = ()
     upstream: tuple[str, ...] = ()
     """Keys of the assets it depends on, each once."""
+    output: str = "result"
+    """The output of its definition that gives it."""
 
     @property
     def group(self) -> str:
@@ -46,7 +48,8 @@ class AssetNode:
 
     @property
     def is_external(self) -> bool:
-        return self.definition is None
+        """True where it is made elsewhere, though a function here may observe it."""
+        return self.definition is None or self.definition.is_observed
 
     @property
     def partitions_def(self) -> PartitionsDefinition | None:
@@ -98,25 +101,29 @@ def make_graph(assets: Iterable[Any]) -> AssetGraph:
 def _by_key(assets: Iterable[Any]) -> dict[str, AssetNode]:
     nodes: dict[str, AssetNode] = {}
     for one in assets:
-        if isinstance(one, AssetsDefinition):
-            node = _node(one.spec, one, one.dependencies)
-        elif isinstance(one, AssetSpec):
-            node = _node(one, None, tuple(Dependency(d.key, None) for d in one.deps))
-        else:
-            raise InvalidDefinitionError(f"{one!r} is no asset; decorate its function with @asset")
-        if node.key in nodes and nodes[node.key].spec is not node.spec:
-            raise InvalidDefinitionError(
-                f"the asset key {node.key!r} is declared twice; rename one or give it a key_prefix"
-            )
-        nodes[node.key] = node
+        for node in _nodes_of(one):
+            if node.key in nodes and nodes[node.key].spec is not node.spec:
+                raise InvalidDefinitionError(
+                    f"the asset key {node.key!r} is declared twice; rename one or give it a key_prefix"
+                )
+            nodes[node.key] = node
     return nodes
 
 
-def _node(
-    spec: AssetSpec, definition: AssetsDefinition | None, dependencies: tuple[Dependency, ...]
-) -> AssetNode:
-    upstream = tuple(dict.fromkeys(dependency.key for dependency in dependencies))
-    return AssetNode(spec.name, spec, definition, dependencies, upstream)
+def _nodes_of(one: Any) -> Iterator[AssetNode]:
+    if isinstance(one, AssetsDefinition):
+        for output, spec in one.specs.items():
+            dependencies = one.dependencies_of(spec.name)
+            yield AssetNode(spec.name, spec, one, dependencies, _keys(dependencies), output)
+    elif isinstance(one, AssetSpec):
+        dependencies = tuple(orders_of(one.deps))
+        yield AssetNode(one.name, one, None, dependencies, _keys(dependencies))
+    else:
+        raise InvalidDefinitionError(f"{one!r} is no asset; decorate its function with @asset")
+
+
+def _keys(dependencies: tuple[Dependency, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(dependency.key for dependency in dependencies))
 
 
 def _refuse_argument(node: AssetNode, dependency: Dependency, nodes: Mapping[str, AssetNode]) -> None:

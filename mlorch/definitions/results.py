@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from mlorch.definitions.checks import AssetCheckResult
 from mlorch.definitions.keys import CoercibleToAssetKey
 from mlorch.errors import TypeCheckError
 
@@ -43,6 +44,7 @@ class Output(Generic[T]):
     output_name: str = "result"
     metadata: Mapping[str, Any] | None = None
     data_version: DataVersion | None = None
+    tags: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,5 +53,53 @@ class MaterializeResult(Generic[T]):
 
     asset_key: CoercibleToAssetKey | None = None
     metadata: Mapping[str, Any] | None = None
+    check_results: Sequence[AssetCheckResult] = ()
     data_version: DataVersion | None = None
+    tags: Mapping[str, str] | None = None
     value: T = NO_VALUE
+
+
+@dataclass(frozen=True, slots=True)
+class ObserveResult:
+    """Says which data version something outside has now."""
+
+    asset_key: CoercibleToAssetKey | None = None
+    metadata: Mapping[str, Any] | None = None
+    check_results: Sequence[AssetCheckResult] = ()
+    data_version: DataVersion | None = None
+    tags: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DataVersionsByPartition:
+    """The data version of each partition of something outside, by partition key."""
+
+    data_versions_by_partition: Mapping[str, str | DataVersion]
+
+
+@dataclass(frozen=True, slots=True)
+class AssetMaterialization:
+    """Says that an asset was made elsewhere: yielded by an op, or reported to an instance.
+
+    The tag "mlorch/data_version" (or "dagster/data_version") gives its data version.
+    """
+
+    asset_key: CoercibleToAssetKey
+    description: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    partition: str | None = None
+    tags: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssetObservation:
+    """Says what was seen of an asset that is made elsewhere; its tags are as those of AssetMaterialization."""
+
+    asset_key: CoercibleToAssetKey
+    description: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    partition: str | None = None
+    tags: Mapping[str, str] | None = None
+
+
+DATA_VERSION_TAGS = ("mlorch/data_version", "dagster/data_version")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
+from mlorch.definitions.signature import EMPTY
 from mlorch.errors import InvalidDefinitionError
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ class AssetIn:
     key_prefix: str | Sequence[str] | None = None
     metadata: Mapping[str, Any] | None = None
     partition_mapping: PartitionMapping | None = None
+    dagster_type: Any = EMPTY
+    """The type of the argument where it has no annotation; `Nothing` orders and loads nothing."""
+    input_manager_key: str | None = None
 
     def resolve(self, name: str) -> str:
         """Return the key of the upstream asset of the argument `name`."""
@@ -48,32 +53,77 @@ class AssetDep:
         self.partition_mapping = partition_mapping
 
 
+class Backoff(StrEnum):
+    """How the wait between attempts grows."""
+
+    EXPONENTIAL = "EXPONENTIAL"
+    LINEAR = "LINEAR"
+
+
+class Jitter(StrEnum):
+    """What chance does to the wait between attempts."""
+
+    FULL = "FULL"
+    PLUS_MINUS = "PLUS_MINUS"
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """Try a failed step again: `max_retries` times, `delay` seconds apart.
 
-    `backoff` "EXPONENTIAL" waits (2^attempt - 1) · delay, "LINEAR" attempt · delay, as Dagster does.
-    Raises InvalidDefinitionError for a negative number, an unknown backoff, or a backoff without a delay.
+    `backoff` EXPONENTIAL waits (2^attempt - 1) · delay, LINEAR attempt · delay; `jitter` FULL waits a random
+    part of that, PLUS_MINUS up to `delay` more or less, as Dagster does. Both may be given as text.
+    Raises InvalidDefinitionError for a negative number, an unknown backoff or jitter, or one without a delay.
     """
 
     max_retries: int = 1
     delay: float | None = None
-    backoff: str | None = None
+    backoff: Backoff | str | None = None
+    jitter: Jitter | str | None = None
 
     def __post_init__(self) -> None:
         if self.max_retries < 0 or (self.delay or 0) < 0:
             raise InvalidDefinitionError("RetryPolicy: max_retries and delay must not be negative")
-        if self.backoff not in (None, "EXPONENTIAL", "LINEAR"):
-            raise InvalidDefinitionError(
-                f"RetryPolicy: backoff {self.backoff!r} should be 'EXPONENTIAL' or 'LINEAR'"
-            )
-        if self.backoff and self.delay is None:
-            raise InvalidDefinitionError("RetryPolicy: backoff needs a delay in seconds")
+        for name, given, known in (("backoff", self.backoff, Backoff), ("jitter", self.jitter, Jitter)):
+            if given is not None and given not in known.__members__:
+                choices = " or ".join(map(repr, known.__members__))
+                raise InvalidDefinitionError(f"RetryPolicy: {name} {given!r} should be {choices}")
+            if given is not None and self.delay is None:
+                raise InvalidDefinitionError(f"RetryPolicy: {name} needs a delay in seconds")
 
-    def wait(self, attempt: int) -> float:
-        """Return the seconds to wait after the failed attempt number `attempt`, counted from 1."""
+    def wait(self, attempt: int, chance: float = 1.0) -> float:
+        """Return the seconds to wait after the failed attempt number `attempt`, counted from 1.
+
+        `chance`, from 0 to 1, is what jitter takes for chance.
+        """
+        delay = self.delay or 0.0
         factors = {"EXPONENTIAL": 2.0**attempt - 1, "LINEAR": float(attempt)}
-        return (self.delay or 0.0) * factors.get(self.backoff or "", 1.0)
+        waits = delay * factors.get(self.backoff or "", 1.0)
+        if self.jitter == Jitter.FULL:
+            return chance * waits
+        return max(0.0, waits + (2 * chance - 1) * delay) if self.jitter else waits
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillPolicy:
+    """How many partitions of an asset one step makes when several are asked for.
+
+    Made by `single_run()` and `multi_run(n)`; Dagster's default is `multi_run(1)`.
+    """
+
+    max_partitions_per_run: int | None = 1
+
+    @staticmethod
+    def single_run() -> BackfillPolicy:
+        """All of them at once: the function reads `context.partition_keys`."""
+        return BackfillPolicy(None)
+
+    @staticmethod
+    def multi_run(max_partitions_per_run: int = 1) -> BackfillPolicy:
+        """At most so many at once. Raises InvalidDefinitionError for less than one."""
+        if max_partitions_per_run < 1:
+            raise InvalidDefinitionError("BackfillPolicy.multi_run: max_partitions_per_run is at least 1")
+        return BackfillPolicy(max_partitions_per_run)
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -1,49 +1,113 @@
-"""What a running asset may ask and say."""
+"""What a running step may ask and say."""
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mlorch.definitions.config import mask
-from mlorch.definitions.keys import AssetKey
+from mlorch.definitions.keys import AssetKey, key_text
+from mlorch.definitions.partitions import PartitionKeyRange
 from mlorch.definitions.results import DataVersion
-from mlorch.errors import TypeCheckError, UserError
+from mlorch.errors import NotFoundError, TypeCheckError, UserError, nearest
 from mlorch.execution.capture import Captured, LogHandler
+from mlorch.execution.metadata import plain
 
 if TYPE_CHECKING:
+    from mlorch.definitions.assets import AssetsDefinition
+    from mlorch.definitions.ops import OpDefinition
     from mlorch.definitions.partitions import PartitionsDefinition
     from mlorch.definitions.windows import TimeWindow
 
 
-class AssetExecutionContext:
-    """The optional parameter `context` of an asset's function; names and meaning are Dagster's."""
+class Resources:
+    """Resources by name, as attributes and as items."""
+
+    __slots__ = ("_owner", "by_name")
+
+    def __init__(self, by_name: Mapping[str, Any], owner: str) -> None:
+        self.by_name = by_name
+        self._owner = owner
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self.by_name[name]
+        except KeyError:
+            raise UserError(
+                f"{self._owner} has no resource {name!r}{nearest(name, self.by_name)}; declare it with "
+                "required_resource_keys, or as a parameter"
+            ) from None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self[name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where a step runs: its run, its op, and what it may reach."""
+
+    run_id: str
+    step: str
+    attempt: int = 1
+    job_name: str | None = None
+    run_tags: Mapping[str, str] = field(default_factory=dict)
+    run_config: Mapping[str, Any] = field(default_factory=dict)
+    op_config: Any = None
+    """The config of the op, as fields by name."""
+    resources: Mapping[str, Any] = field(default_factory=dict)
+    op: OpDefinition | None = None
+    assets_def: AssetsDefinition | None = None
+    open_instance: Callable[[], Any] | None = None
+    load_value: Callable[[str, str | None], Any] | None = None
+    """Loads the latest value of an asset partition."""
+    upstream: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By argument, the upstream partitions that it reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """The run of a step: `context.run`."""
+
+    run_id: str
+    job_name: str | None
+    tags: Mapping[str, str]
+    run_config: Mapping[str, Any]
+
+
+class OpExecutionContext:
+    """The optional parameter `context` of an op's function; names and meaning are Dagster's."""
 
     mlorch_role: ClassVar[str] = "context"
 
     def __init__(
         self,
+        around: Surroundings,
         *,
-        run_id: str,
-        asset_key: AssetKey,
         captured: Captured,
-        partition: str | None = None,
+        asset_keys: Sequence[AssetKey] = (),
+        partitions: Sequence[str] = (),
         partitions_def: PartitionsDefinition | None = None,
-        attempt: int = 1,
-        job_name: str | None = None,
-        run_tags: Mapping[str, str] | None = None,
     ) -> None:
-        self.run_id = run_id
-        self.asset_key = asset_key
-        self.job_name = job_name
-        self.run_tags = dict(run_tags or {})
-        self.retry_number = attempt - 1
-        self.metadata: dict[str, Any] = {}
+        self.run_id = around.run_id
+        self.job_name = around.job_name
+        self.run_tags = dict(around.run_tags)
+        self.run_config = around.run_config
+        self.retry_number = around.attempt - 1
+        self.resources = Resources(around.resources, f"step {around.step!r}")
+        self.op_config = around.op_config
+        self.metadata: dict[tuple[str | None, str | None], dict[str, Any]] = {}
+        """By output or asset key, and mapping or partition key; (None, None) is for every output."""
         self.metrics: dict[str, Any] = {}
-        self.data_version: DataVersion | None = None
-        self._partition = partition
+        self.data_versions: dict[str | None, DataVersion] = {}
+        """By asset key; None is the one asset's."""
+        self.events: list[Any] = []
+        """What `log_event` was given."""
+        self._around = around
+        self._asset_keys = tuple(asset_keys)
+        self._partitions = tuple(partitions)
         self._partitions_def = partitions_def
         self._captured = captured
         self._log: logging.Logger | None = None
@@ -53,36 +117,131 @@ class AssetExecutionContext:
         """A logger whose records are kept with the step."""
         if self._log is None:
             # Not from getLogger: a logger of its own keeps steps apart and needs no clean-up.
-            self._log = logging.Logger(str(self.asset_key), logging.DEBUG)  # noqa: LOG001
+            self._log = logging.Logger(self._around.step, logging.DEBUG)  # noqa: LOG001
             self._log.addHandler(LogHandler(self._captured))
         return self._log
 
     @property
+    def run(self) -> RunFacts:
+        return RunFacts(self.run_id, self.job_name, self.run_tags, self.run_config)
+
+    @property
+    def instance(self) -> Any:
+        """The instance that the run belongs to. Raises UserError where a step can't reach it."""
+        if self._around.open_instance is None:
+            raise UserError(f"step {self._around.step!r} has no instance to ask; give one to the context")
+        return self._around.open_instance()
+
+    @property
+    def op(self) -> Any:
+        """The op: `.name`, `.tags`."""
+        return self._around.op
+
+    op_def = op
+
+    @property
+    def assets_def(self) -> AssetsDefinition:
+        """Raises UserError where the op is part of no asset."""
+        if self._around.assets_def is None:
+            raise UserError(f"op {self._around.step!r} makes no asset")
+        return self._around.assets_def
+
+    @property
+    def has_assets_def(self) -> bool:
+        return self._around.assets_def is not None
+
+    def has_tag(self, key: str) -> bool:
+        """Say whether the run has a tag."""
+        return key in self.run_tags
+
+    def get_tag(self, key: str) -> str | None:
+        """Return a tag of the run, or None."""
+        return self.run_tags.get(key)
+
+    @property
     def has_partition_key(self) -> bool:
-        return self._partition is not None
+        return len(self._partitions) == 1
+
+    @property
+    def has_partition_key_range(self) -> bool:
+        return bool(self._partitions)
 
     @property
     def partition_key(self) -> str:
-        """The partition being made. Raises UserError where the asset has none."""
-        if self._partition is None:
-            raise UserError(f"asset {str(self.asset_key)!r} has no partitions, so no partition_key")
-        return self._partition
+        """The partition being made. Raises UserError where there is none, or several."""
+        if len(self._partitions) > 1:
+            raise UserError(f"{self._name} makes {len(self._partitions)} partitions; ask for partition_keys")
+        return self.partition_keys[0]
+
+    @property
+    def partition_keys(self) -> Sequence[str]:
+        """The partitions being made, in order. Raises UserError where there are none."""
+        if not self._partitions:
+            raise UserError(f"{self._name} has no partitions, so no partition_key")
+        return self._partitions
+
+    @property
+    def partition_key_range(self) -> PartitionKeyRange:
+        """The first and the last partition being made."""
+        return PartitionKeyRange(self.partition_keys[0], self.partition_keys[-1])
 
     @property
     def partition_time_window(self) -> TimeWindow:
-        """Start and end (exclusive) of the partition, aware datetimes in its definition's time zone.
+        """Start of the first and end (exclusive) of the last partition, aware datetimes in their time zone.
 
         Raises UserError where the asset has no time partitions.
         """
         window = getattr(self._partitions_def, "time_window_for_partition_key", None)
         if window is None:
-            raise UserError(f"asset {str(self.asset_key)!r} has no time partitions, so no time window")
-        found: TimeWindow = window(self.partition_key)
-        return found
+            raise UserError(f"{self._name} has no time partitions, so no time window")
+        first: TimeWindow = window(self.partition_keys[0])
+        return first if len(self._partitions) == 1 else first._replace(end=window(self._partitions[-1]).end)
 
-    def add_output_metadata(self, metadata: Mapping[str, Any]) -> None:
-        """Record facts with the materialization; what JSON can't hold is kept as text."""
-        self.metadata.update(plain(metadata))
+    def asset_partition_keys_for_input(self, input_name: str) -> Sequence[str]:
+        """Return the upstream partitions that an argument reads. Raises UserError for an unknown argument."""
+        try:
+            return self._around.upstream[input_name]
+        except KeyError:
+            raise UserError(
+                f"{self._name} has no input {input_name!r}{nearest(input_name, self._around.upstream)}"
+            ) from None
+
+    def asset_partition_key_for_input(self, input_name: str) -> str:
+        """Return the one upstream partition that an argument reads. Raises UserError for none or several."""
+        keys = self.asset_partition_keys_for_input(input_name)
+        if len(keys) != 1:
+            raise UserError(f"{self._name} reads {len(keys)} partitions of {input_name!r}, not one")
+        return keys[0]
+
+    def asset_partition_key_range_for_input(self, input_name: str) -> PartitionKeyRange:
+        """Return the first and the last upstream partition that an argument reads."""
+        keys = self.asset_partition_keys_for_input(input_name)
+        return PartitionKeyRange(keys[0], keys[-1])
+
+    def asset_partition_key_for_output(self, output_name: str = "result") -> str:
+        return self.partition_key
+
+    def asset_partition_keys_for_output(self, output_name: str = "result") -> Sequence[str]:
+        return self.partition_keys
+
+    def asset_partition_key_range_for_output(self, output_name: str = "result") -> PartitionKeyRange:
+        return self.partition_key_range
+
+    def asset_partitions_time_window_for_output(self, output_name: str = "result") -> TimeWindow:
+        return self.partition_time_window
+
+    def add_output_metadata(
+        self,
+        metadata: Mapping[str, Any],
+        output_name: str | None = None,
+        mapping_key: str | None = None,
+    ) -> None:
+        """Record facts with what the step makes; what JSON can't hold is kept as text."""
+        self.metadata.setdefault((output_name, mapping_key), {}).update(plain(metadata))
+
+    def log_event(self, event: Any) -> None:
+        """Record an AssetMaterialization or AssetObservation of something made elsewhere."""
+        self.events.append(event)
 
     def log_metric(self, name: str, value: float, step: int | None = None) -> None:
         """Record a number with the materialization; with `step` it is a point of a series."""
@@ -96,34 +255,67 @@ class AssetExecutionContext:
         else:
             self.metrics.setdefault(name, []).append([step, float(value)])
 
-    def set_data_version(self, data_version: DataVersion) -> None:
-        """Give the materialization a data version of one's own. Raises TypeCheckError for anything else."""
+    @property
+    def _name(self) -> str:
+        keys = self._asset_keys
+        return f"asset {str(keys[0])!r}" if len(keys) == 1 else f"step {self._around.step!r}"
+
+
+class AssetExecutionContext(OpExecutionContext):
+    """The optional parameter `context` of an asset's function; names and meaning are Dagster's."""
+
+    @property
+    def asset_key(self) -> AssetKey:
+        """The asset being made. Raises UserError where there are several."""
+        if len(self._asset_keys) != 1:
+            raise UserError(f"{self._name} makes {len(self._asset_keys)} assets; ask for selected_asset_keys")
+        return self._asset_keys[0]
+
+    @property
+    def selected_asset_keys(self) -> set[AssetKey]:
+        """The assets that this step is asked to make."""
+        return set(self._asset_keys)
+
+    @property
+    def selected_output_names(self) -> set[str]:
+        """The outputs of the assets that this step is asked to make."""
+        chosen = self.selected_asset_keys
+        return {name for name, spec in self.assets_def.specs.items() if spec.key in chosen}
+
+    def asset_key_for_output(self, output_name: str = "result") -> AssetKey:
+        """Return the asset that an output gives. Raises UserError for an unknown output."""
+        specs = self.assets_def.specs
+        if output_name not in specs:
+            raise UserError(f"{self._name} has no output {output_name!r}{nearest(output_name, specs)}")
+        return specs[output_name].key
+
+    def add_asset_metadata(
+        self, metadata: Mapping[str, Any], asset_key: object = None, partition_key: str | None = None
+    ) -> None:
+        """Record facts with one of the assets that the step makes. Raises UserError for any other."""
+        if asset_key is None:
+            self.add_output_metadata(metadata)
+            return
+        name = key_text(asset_key)
+        known = [str(key) for key in self._asset_keys]
+        if name not in known:
+            raise UserError(f"{self._name} does not make the asset {name!r}{nearest(name, known)}")
+        self.metadata.setdefault((f"asset:{name}", partition_key), {}).update(plain(metadata))
+
+    def set_data_version(self, *given: Any) -> None:
+        """Give a materialization a data version of one's own: `set_data_version([asset_key,] data_version)`.
+
+        Raises TypeCheckError for anything else than a DataVersion.
+        """
+        data_version = given[-1] if given else None
         if not isinstance(data_version, DataVersion):
             raise TypeCheckError(f"a data version is given as DataVersion('…'), not as {data_version!r}")
-        self.data_version = data_version
+        self.data_versions[key_text(given[0]) if len(given) > 1 else None] = data_version
 
-
-def plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return metadata as JSON with passwords in URLs masked; other objects become their text."""
-    try:
-        found = json.loads(json.dumps(dict(metadata), default=_as_plain))
-    except (TypeError, ValueError):
-        # A key that is no text, or a list that holds itself, somewhere within.
-        found = {str(name): _plain_or_text(value) for name, value in metadata.items()}
-    masked: dict[str, Any] = mask(found)
-    return masked
-
-
-def _plain_or_text(value: Any) -> Any:
-    try:
-        return json.loads(json.dumps(value, default=_as_plain))
-    except (TypeError, ValueError):
-        return str(value)
-
-
-def _as_plain(value: Any) -> Any:
-    item = getattr(value, "item", None)
-    if callable(item) and getattr(value, "ndim", None) == 0:
-        return item()
-    listed = getattr(value, "tolist", None)
-    return listed() if callable(listed) else str(value)
+    def load_asset_value(
+        self, asset_key: object, *, python_type: Any = None, partition_key: str | None = None
+    ) -> Any:
+        """Return the latest value of an asset. Raises NotFoundError where there is none."""
+        if self._around.load_value is None:
+            raise NotFoundError(f"{self._name} can't load {key_text(asset_key)!r}: it runs without an instance")
+        return self._around.load_value(key_text(asset_key), partition_key)

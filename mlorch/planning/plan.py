@@ -1,31 +1,66 @@
-"""The plan of a run: which asset partitions are made, and what waits for what."""
+"""The plan of a run: which asset partitions are made, by which steps, and what waits for what."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from heapq import heapify, heappop, heappush
 
-from mlorch.errors import NotFoundError, UnknownPartitionError
+from mlorch.definitions.assets import AssetsDefinition
+from mlorch.definitions.graphs import Constant, FanIn, GraphDefinition, GraphInput, OpNode, OpOutput
+from mlorch.errors import InvalidDefinitionError, NotFoundError, UnknownPartitionError
 from mlorch.log import Slot, slot_name
+from mlorch.planning.ordering import by_partition, ordered
 from mlorch.planning.staleness import Assessment, Cause, Read
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedStep:
-    """One asset partition to make."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """What is made together: one partition of an asset, several by one step, or the graph of a job."""
 
-    slot: Slot
-    reads: tuple[Read, ...]
-    waits_for: tuple[int, ...] = ()
-    """Positions in the plan of the steps that make its inputs."""
+    name: str
+    """Begins the names of its steps: "asset", "asset[partition]"; "" for a job of ops."""
+    owner: AssetsDefinition | GraphDefinition
+    section: tuple[str, ...] = ()
+    """Where its ops stand in a run config, from the outermost name inwards."""
+    slots: tuple[Slot, ...] = ()
+    partitions: tuple[str, ...] = ()
+    reads: tuple[tuple[Read, ...], ...] = ()
+    """For each slot, what each of its dependencies reads."""
+    arguments: tuple[Read, ...] = ()
+    """For each dependency of the owner, what all slots together read."""
     causes: tuple[Cause, ...] = ()
     is_conditional: bool = False
     """True where it is asked again once its inputs were made: fresh by then, it is left out."""
 
     @property
+    def asset(self) -> str:
+        """The key of its first asset; "" for a job of ops."""
+        return self.slots[0][0] if self.slots else ""
+
+    @property
+    def partition(self) -> str | None:
+        return self.partitions[0] if self.partitions else None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One op of a unit. With `mapped_over` it stands for as many as that dynamic output will have keys."""
+
+    unit: Unit
+    node: OpNode
+    waits_for: tuple[int, ...] = ()
+    """Positions in the plan of the steps that make its inputs."""
+    mapped_over: int | None = None
+    """Position of the step with the dynamic output."""
+    mapping_key: str | None = None
+    run: int = 0
+    """Which of the runs that carry the plan out it belongs to."""
+
+    @property
     def name(self) -> str:
-        return slot_name(self.slot)
+        names = [one for one in (self.unit.name, self.node.path) if one]
+        key = "" if self.mapping_key is None else f"[{self.mapping_key}]"
+        return ".".join(names) + key
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,81 +72,196 @@ class Plan:
     targets: tuple[Slot, ...] = field(default=(), repr=False)
 
     @property
+    def units(self) -> tuple[Unit, ...]:
+        """What is made together, each once, in order."""
+        return tuple({id(step.unit): step.unit for step in self.steps}.values())
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The asset partitions that are made."""
+        return tuple(slot for unit in self.units for slot in unit.slots)
+
+    @property
     def assets(self) -> tuple[str, ...]:
-        """Keys of the assets that have a step, each once."""
-        return tuple(dict.fromkeys(step.slot[0] for step in self.steps))
+        """Keys of the assets that are made, each once."""
+        return tuple(dict.fromkeys(slot[0] for step in self.steps for slot in step.unit.slots))
 
 
 def make_plan(assessment: Assessment, targets: Sequence[Slot], *, only_stale: bool = False) -> Plan:
     """Plan the targets, which come in an order of the graph; with `only_stale` leave out what stays fresh.
 
-    Raises NotFoundError where a value that a step reads is neither recorded nor planned, and
-    UnknownPartitionError where a partition mapping asks for one that does not exist.
+    Raises NotFoundError where a value that a step reads is neither recorded nor planned,
+    UnknownPartitionError where a partition mapping asks for one that does not exist, and
+    InvalidDefinitionError where what one function makes has to wait for itself.
     """
-    position: dict[Slot, int] = {}
-    steps: list[PlannedStep] = []
-    fresh: list[Slot] = []
-    for slot in targets:
-        reads = assessment.reads(slot)
-        made_here = (position[one] for read in reads for one in read.slots if one in position)
-        waits_for = tuple(dict.fromkeys(made_here)) if position else ()
+    planner = _Planner(assessment, only_stale)
+    for slots in _together(assessment, targets):
+        planner.add(slots)
+    return Plan(by_partition(planner.steps, _moved), tuple(planner.fresh), tuple(targets))
+
+
+def plan_graph(graph: GraphDefinition, partitions: tuple[str, ...] = ()) -> Plan:
+    """Plan the ops of a job's graph."""
+    unit = Unit(name="", owner=graph, partitions=partitions)
+    return Plan(tuple(_steps(unit, graph.flatten(), (), 0)))
+
+
+class _Planner:
+    def __init__(self, assessment: Assessment, only_stale: bool) -> None:
+        self._assessment = assessment
+        self._only_stale = only_stale
+        self._makers: dict[Slot, tuple[int, ...]] = {}
+        self.steps: list[PlannedStep] = []
+        self.fresh: list[Slot] = []
+
+    def add(self, slots: tuple[Slot, ...]) -> None:
+        """Plan what makes these slots, unless they stay fresh."""
+        reads = [self._assessment.reads(slot) for slot in slots]
+        waits_for = self._waits_for(reads) if self._makers else ()
         causes: tuple[Cause, ...] = ()
         is_conditional = False
-        if only_stale:
-            status = assessment.status(slot)
-            if status.status == "FRESH" and not waits_for:
-                fresh.append(slot)
+        if self._only_stale:
+            statuses = [self._assessment.status(slot) for slot in slots]
+            if not waits_for and all(one.status == "FRESH" for one in statuses):
+                self.fresh.extend(slots)
+                return
+            causes = tuple(cause for one in statuses for cause in one.causes)
+            is_conditional = bool(waits_for) and all(one.status != "MISSING" for one in statuses)
+        for slot, read in zip(slots, reads, strict=True):
+            self._refuse_missing(slot, slots, read)
+        definition = self._assessment.graph.nodes[slots[0][0]].definition
+        assert definition is not None, "an external asset is never planned"
+        partitions = tuple(dict.fromkeys(slot[1] for slot in slots if slot[1] is not None))
+        unit = Unit(
+            name=_name(definition, slots, partitions),
+            owner=definition,
+            section=(definition.name,),
+            slots=slots,
+            partitions=partitions,
+            reads=tuple(reads),
+            arguments=reads[0] if len(slots) == 1 else _merged(reads),
+            causes=causes,
+            is_conditional=is_conditional,
+        )
+        first = len(self.steps)
+        self.steps.extend(_steps(unit, tuple(definition.nodes.values()), waits_for, first))
+        made_by = tuple(range(first, len(self.steps)))
+        for slot in slots:
+            self._makers[slot] = made_by if len(made_by) == 1 else self._maker(definition, slot, first)
+
+    def _maker(self, definition: AssetsDefinition, slot: Slot, first: int) -> tuple[int, ...]:
+        output = self._assessment.graph.nodes[slot[0]].output
+        path = definition.output_places[output][0]
+        return (first + list(definition.nodes).index(path),)
+
+    def _waits_for(self, reads: list[tuple[Read, ...]]) -> tuple[int, ...]:
+        makers = self._makers
+        found = (one for several in reads for read in several for one in read.slots if one in makers)
+        return tuple(dict.fromkeys(index for one in found for index in makers[one]))
+
+    def _refuse_missing(self, slot: Slot, siblings: tuple[Slot, ...], reads: tuple[Read, ...]) -> None:
+        history, nodes = self._assessment.history, self._assessment.graph.nodes
+        for read in reads:
+            if read.nonexistent:
+                raise UnknownPartitionError(
+                    f"{slot_name(slot)} reads partitions of {read.dependency.key!r} that do not exist: "
+                    f"{_some(read.nonexistent)}"
+                )
+            if read.dependency.argument is None or nodes[read.dependency.key].definition is None:
                 continue
-            causes, is_conditional = status.causes, bool(waits_for) and status.status != "MISSING"
-        _refuse_missing(assessment, slot, reads, position)
-        position[slot] = len(steps)
-        steps.append(PlannedStep(slot, reads, waits_for, causes, is_conditional))
-    return Plan(_partition_by_partition(steps), tuple(fresh), tuple(targets))
+            if (read.dependency.metadata or {}).get("allow_missing_partitions"):
+                continue
+            missing = [one for one in read.slots if one not in self._makers and history.made(one) is None]
+            if missing and not set(missing) <= set(siblings):
+                raise NotFoundError(
+                    f"{slot_name(slot)} reads {_some(map(slot_name, missing))}, never materialized; "
+                    f"materialize {read.dependency.key!r} first, or select it as well"
+                )
 
 
-def _partition_by_partition(steps: list[PlannedStep]) -> tuple[PlannedStep, ...]:
-    """Order steps so that an early partition is made all the way down before a later one begins."""
-    if len({step.slot[1] for step in steps}) < 2:
-        return tuple(steps)
-    waiting = [len(step.waits_for) for step in steps]
-    below: list[list[int]] = [[] for _ in steps]
-    for index, step in enumerate(steps):
-        for above in step.waits_for:
-            below[above].append(index)
-    ready = [(step.slot[1] or "", index) for index, step in enumerate(steps) if not waiting[index]]
-    heapify(ready)
-    moved: dict[int, int] = {}
-    while ready:
-        index = heappop(ready)[1]
-        moved[index] = len(moved)
-        for one in below[index]:
-            waiting[one] -= 1
-            if not waiting[one]:
-                heappush(ready, (steps[one].slot[1] or "", one))
-    return tuple(
-        replace(steps[index], waits_for=tuple(moved[one] for one in steps[index].waits_for))
-        for index in moved
-    )
+def _steps(
+    unit: Unit, nodes: Sequence[OpNode], waits_for: tuple[int, ...], first: int
+) -> Iterator[PlannedStep]:
+    """Return a step for each op; those that wait for none of the others wait for what the unit reads."""
+    place = {node.path: first + index for index, node in enumerate(nodes)}
+    for node in nodes:
+        above = dict.fromkeys(place[path] for path in _above(node)) if len(nodes) > 1 else ()
+        mapped_over = place[node.mapped_over[0]] if node.mapped_over is not None else None
+        yield PlannedStep(unit, node, tuple(above) or waits_for, mapped_over)
 
 
-def _refuse_missing(
-    assessment: Assessment, slot: Slot, reads: Iterable[Read], position: dict[Slot, int]
-) -> None:
-    history = assessment.history
-    for read in reads:
-        if read.nonexistent:
-            raise UnknownPartitionError(
-                f"{slot_name(slot)} reads partitions of {read.dependency.key!r} that do not exist: "
-                f"{_some(read.nonexistent)}"
-            )
-        if read.dependency.argument is None or assessment.graph.nodes[read.dependency.key].is_external:
+def _above(node: OpNode) -> Iterator[str]:
+    """Return the paths of the ops that an op waits for."""
+    waiting = list(node.inputs.values())
+    while waiting:
+        source = waiting.pop(0)
+        if isinstance(source, OpOutput):
+            yield source.path
+        elif isinstance(source, FanIn):
+            waiting.extend(source.sources)
+
+
+def _together(assessment: Assessment, targets: Sequence[Slot]) -> Iterable[tuple[Slot, ...]]:
+    """Return the slots in groups, each made by one call of a function, inputs before what reads them."""
+    nodes = assessment.graph.nodes
+    groups: dict[object, list[Slot]] = {}
+    counts: dict[tuple[int, str], int] = {}
+    for slot in targets:
+        definition = nodes[slot[0]].definition
+        policy = definition.backfill_policy if definition is not None else None
+        if definition is None or (len(definition.specs) == 1 and (policy is None or slot[1] is None)):
+            groups[slot] = [slot]
             continue
-        missing = [one for one in read.slots if one not in position and history.made(one) is None]
-        if missing:
-            raise NotFoundError(
-                f"{slot_name(slot)} reads {_some(map(slot_name, missing))}, never materialized; "
-                f"materialize {read.dependency.key!r} first, or select it as well"
-            )
+        most = policy.max_partitions_per_run if policy is not None and slot[1] is not None else 1
+        if slot[0] in nodes[slot[0]].upstream:
+            most = 1  # its partitions wait for each other
+        chunk: object = slot[1]
+        if most != 1:
+            count = counts[id(definition), slot[0]] = counts.get((id(definition), slot[0]), 0) + 1
+            chunk = 0 if most is None else (count - 1) // most
+        groups.setdefault((id(definition), chunk), []).append(slot)
+    found = [tuple(group) for group in groups.values()]
+    if all(len(group) == 1 for group in found):
+        return found
+    place = {slot: index for index, group in enumerate(found) for slot in group}
+
+    def above(index: int) -> Iterator[int]:
+        for slot in found[index]:
+            for read in assessment.reads(slot):
+                yield from (place[one] for one in read.slots if place.get(one, index) != index)
+
+    order = ordered(len(found), above)
+    if len(order) < len(found):
+        stuck = next(found[index] for index in range(len(found)) if index not in set(order))
+        raise InvalidDefinitionError(
+            f"{', '.join(map(slot_name, stuck))} are made by one call and wait for each other through "
+            "another asset; materialize them one after the other, or split the function"
+        )
+    return [found[index] for index in order]
+
+
+def _merged(reads: list[tuple[Read, ...]]) -> tuple[Read, ...]:
+    """Return for each dependency the slots that any of several asset partitions reads, each once."""
+    found: dict[int, Read] = {}
+    for read in (one for several in reads for one in several):
+        known = found.get(id(read.dependency))
+        slots = read.slots if known is None else tuple(dict.fromkeys((*known.slots, *read.slots)))
+        found[id(read.dependency)] = Read(read.dependency, slots)
+    return tuple(found.values())
+
+
+def _name(definition: AssetsDefinition, slots: tuple[Slot, ...], partitions: tuple[str, ...]) -> str:
+    if len(slots) == 1:
+        return slot_name(slots[0])
+    if len(partitions) > 1:
+        return f"{definition.name}[{partitions[0]}...{partitions[-1]}]"
+    return slot_name((definition.name, partitions[0] if partitions else None))
+
+
+def _moved(step: PlannedStep, moved: Callable[[int], int]) -> PlannedStep:
+    """Return a step whose references are to the new positions of steps."""
+    mapped_over = None if step.mapped_over is None else moved(step.mapped_over)
+    return replace(step, waits_for=tuple(map(moved, step.waits_for)), mapped_over=mapped_over)
 
 
 def _some(names: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from typing import Any, get_args
 from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.config import Config, default_config
 from mlorch.definitions.graph import AssetGraph, AssetNode
+from mlorch.definitions.ops import OpDefinition
 from mlorch.definitions.signature import EMPTY
 from mlorch.definitions.specs import AUTO
 from mlorch.events import Input
@@ -54,24 +55,27 @@ class Declarations:
         code = node.code_version
         if code is AUTO or (code is None and self._auto):
             code = self._fingerprint(definition)
-        config_class = definition.signature.config
-        config = None if config_class is None else default_config(config_class)
-        digest = None if config is None else config_digest(config.recorded())
-        return Declared(None if code is None else str(code), digest)
+        return Declared(None if code is None else str(code), _default_digest(definition))
 
     def _fingerprint(self, definition: AssetsDefinition) -> str:
         """Return that of the function and of the classes that its annotations name.
 
-        A Config is among them only for its methods: its defaults have a digest of their own.
+        Of a graph it is that of each of its ops, and of how they are joined.
         """
-        signature = definition.signature
-        named = [*signature.resources.values(), *signature.arguments.values(), signature.returns]
-        if signature.config is not None and _has_methods(signature.config):
-            named.append(signature.config)
-        classes = {one for annotation in named for one in _classes(annotation)}
-        found = [self._fingerprints.of(definition.function)]
-        found += sorted(self._fingerprints.of(one) for one in classes)
+        found = []
+        for path, node in definition.nodes.items():
+            if path:
+                found.append(f"{path}={node.inputs}")
+            found.append(self._fingerprints.of(node.op.function))
+            found += sorted(self._fingerprints.of(one) for one in _named(node.op))
         return found[0] if len(found) == 1 else sha256(" ".join(found).encode()).hexdigest()[:16]
+
+
+def owner_digest(digests: Mapping[str, str]) -> str | None:
+    """Return the config digest of an asset from those of its ops, by path; None where none takes a config."""
+    if not digests:
+        return None
+    return digests[""] if "" in digests else config_digest(digests)
 
 
 def data_version(
@@ -108,6 +112,29 @@ _ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 def _by_name(one: tuple[str, str | None, str]) -> tuple[str, str, str]:
     return one[0], one[1] or "", one[2]
+
+
+def _default_digest(definition: AssetsDefinition) -> str | None:
+    digests = {}
+    for path, node in definition.nodes.items():
+        if node.op.config is not None:
+            config = default_config(node.op.config)
+            if config is None:
+                return None
+            digests[path] = config_digest(config.recorded())
+    return owner_digest(digests)
+
+
+def _named(op: OpDefinition) -> set[type]:
+    """Return the classes that an op's annotations name.
+
+    A Config is among them only for its methods: its defaults have a digest of their own.
+    """
+    signature = op.signature
+    named = [*signature.resources.values(), *signature.arguments.values(), signature.returns]
+    if op.config is not None and _has_methods(op.config):
+        named.append(op.config)
+    return {one for annotation in named for one in _classes(annotation)}
 
 
 def _has_methods(config_class: type[Config]) -> bool:

@@ -1,0 +1,141 @@
+"""What a step's function is called with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mlorch.definitions.io import InputContext, IOManager, OutputContext
+from mlorch.definitions.keys import AssetKey
+from mlorch.definitions.results import NO_VALUE
+from mlorch.errors import IntegrityError, NotFoundError
+from mlorch.execution.call import Argument, Call, Kept, Tools
+from mlorch.execution.context import OpExecutionContext, Resources
+from mlorch.log import Slot, slot_name
+
+
+def arguments_of(call: Call, tools: Tools, context: OpExecutionContext) -> Iterator[tuple[str, Any]]:
+    """Yield each parameter's name and value; upstream values are read when their turn comes."""
+    signature, run = call.node.op.signature, call.run
+    if signature.context is not None:
+        yield signature.context, context
+    if signature.config is not None:
+        yield "config", run.configs[call.config_path].value
+    for name in signature.resources:
+        yield name, context.resources[name]
+    for argument in call.arguments:
+        yield argument.name, _value(argument, call, tools, context)
+
+
+def path_of(slot: Slot) -> str:
+    """Return where the value of a slot belongs, without an extension."""
+    if slot[1] is None:
+        return slot[0]
+    name = slot[1].translate(_UNSAFE)
+    # Names that begin with a dot are those of files that are being written.
+    return f"{slot[0]}/%2E{name[1:]}" if name.startswith(".") else f"{slot[0]}/{name}"
+
+
+_UNSAFE = {ord(char): f"%{ord(char):02X}" for char in '%/\\?*"<>|\0'}
+
+
+def load(
+    kept: Kept,
+    annotation: Any,
+    tools: Tools,
+    resources: Mapping[str, Any],
+    argument: Argument | None = None,
+) -> Any:
+    """Return one recorded value, as `argument` asks for it.
+
+    Raises NotFoundError where no value was kept or the IO manager that kept it is not there, and
+    IntegrityError where its bytes are not the recorded ones.
+    """
+    if kept.io_manager is None and (kept.is_passed or "io_manager" not in resources):
+        raise NotFoundError(f"{slot_name(kept.slot)} has no value that could be loaded; nothing was kept")
+    store = tools.outputs if kept.is_passed and tools.outputs is not None else tools.store
+    key = None if kept.is_passed else AssetKey.from_user_string(kept.slot[0])
+    about: dict[str, Any] = {
+        "annotation": annotation,
+        "path": path_of(kept.slot),
+        "store": store,
+        "partitions_def": argument.partitions_def if argument is not None else None,
+        "resources": Resources(resources, "an IO manager"),
+    }
+    context = InputContext(
+        key,
+        kept.slot[1],
+        uri=kept.uri,
+        content_hash=kept.content_hash,
+        metadata=argument.metadata if argument is not None else None,
+        recorded_metadata=kept.metadata,
+        name=argument.name if argument is not None else None,
+        upstream_output=OutputContext(
+            key,
+            kept.slot[1],
+            run_id=kept.run_id,
+            step_key=kept.step,
+            name=kept.output,
+            mapping_key=kept.mapping_key,
+            **about,
+        ),
+        **about,
+    )
+    try:
+        return _manager(kept, tools, resources).load_input(context)
+    except IntegrityError as error:
+        # A store knows places, not assets; the cure is a command that needs the asset's name.
+        words = kept.slot[0] if kept.slot[1] is None else f"{kept.slot[0]} --partition {kept.slot[1]}"
+        raise IntegrityError(str(error).replace("ASSET", words)) from None
+
+
+def _value(argument: Argument, call: Call, tools: Tools, context: OpExecutionContext) -> Any:
+    if argument.given is not NO_VALUE:
+        return argument.given
+    resources = context.resources.by_name
+    if argument.is_list:
+        return [load(kept, _element(argument), tools, resources, argument) for kept in argument.kept]
+    is_partitioned = any(kept.slot[1] is not None for kept in argument.kept)
+    part = tools.kinds.part(argument.annotation) if is_partitioned else argument.annotation
+    parts = dict(_parts(argument, part, tools, resources))
+    value = tools.kinds.combine(parts, argument.annotation)
+    if value is None and not parts:
+        return None
+    where = f"{owner_name(call)}, argument {argument.name!r}: got"
+    known = [kept.metadata for kept in argument.kept]
+    return tools.kinds.accept(value, argument.annotation, where, known)
+
+
+def _parts(
+    argument: Argument, part: Any, tools: Tools, resources: Mapping[str, Any]
+) -> Iterator[tuple[str, Any]]:
+    may_miss = bool((argument.metadata or {}).get("allow_missing_partitions"))
+    for kept in argument.kept:
+        try:
+            yield kept.slot[1] or "", load(kept, part, tools, resources, argument)
+        except (NotFoundError, FileNotFoundError):
+            if not may_miss:
+                raise
+
+
+def owner_name(call: Call) -> str:
+    """Return what messages call the step's function: "asset 'x'" or "op 'y'"."""
+    return f"asset {call.asset!r}" if call.asset and not call.path else f"op {call.step!r}"
+
+
+def _element(argument: Argument) -> Any:
+    arguments = getattr(argument.annotation, "__args__", ())
+    return arguments[0] if len(arguments) == 1 else Any
+
+
+def _manager(kept: Kept, tools: Tools, resources: Mapping[str, Any]) -> IOManager:
+    name = kept.io_manager or "resource:io_manager"
+    if not name.startswith("resource:"):
+        return tools.kinds.manager_named(name)
+    found = resources.get(name.removeprefix("resource:"))
+    if not isinstance(found, IOManager):
+        raise NotFoundError(
+            f"{slot_name(kept.slot)} was kept by the resource {name.removeprefix('resource:')!r}, "
+            "which is no IO manager of these definitions"
+        )
+    return found

@@ -1,0 +1,250 @@
+"""Keeping what a step gave, and the facts about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from mlorch.definitions.io import OutputContext, StoredValue
+from mlorch.definitions.keys import AssetKey
+from mlorch.definitions.ops import Nothing, Out
+from mlorch.definitions.results import NO_VALUE, DataVersion
+from mlorch.definitions.specs import CONTENT, AssetSpec
+from mlorch.errors import TypeCheckError
+from mlorch.events import AssetMaterialized, Input
+from mlorch.execution.arguments import owner_name, path_of
+from mlorch.execution.call import Call, Kept, Target, Tools
+from mlorch.execution.context import OpExecutionContext
+from mlorch.execution.metadata import plain, redacted
+from mlorch.execution.results import Produced
+from mlorch.execution.run import facts_of
+from mlorch.log import Slot
+from mlorch.planning.fingerprint import environment
+from mlorch.planning.versions import data_version, owner_digest
+
+
+class Keeper:
+    """Keeps the outputs of one attempt, each as it comes."""
+
+    def __init__(self, call: Call, tools: Tools, context: OpExecutionContext) -> None:
+        self._call = call
+        self._tools = tools
+        self._context = context
+        self._started_at = time.time()
+        self._made: dict[Slot, str] = {}
+        self._config: tuple[Any, str | None] | None = None
+        self.materializations: list[AssetMaterialized] = []
+        self.passed: list[Kept] = []
+        self.outputs: set[str] = set()
+
+    def keep(self, produced: Produced) -> None:
+        """Check and keep one output: as the asset partitions that it gives, or for the ops after it."""
+        call = self._call
+        self.outputs.add(produced.output)
+        targets = [one for one in call.targets if self._place(one) == (call.path, produced.output)]
+        for target, value in self._parts(targets, produced.value):
+            self.materializations.append(self._materialized(target, replace(produced, value=value)))
+        if not targets:
+            self._pass_on(produced)
+
+    def _place(self, target: Target) -> tuple[str, str]:
+        place: tuple[str, str] = self._call.owner.output_places[target.output]
+        return place
+
+    def _parts(self, targets: list[Target], value: Any) -> Iterator[tuple[Target, Any]]:
+        """Divide the value of several partitions, which the function returns by partition key."""
+        partitions = self._call.partitions
+        if len(targets) == 1 and not (isinstance(value, dict) and value.keys() == set(partitions)):
+            yield targets[0], value
+            return
+        if value is NO_VALUE or value is None:
+            yield from ((target, value) for target in targets)
+            return
+        if not isinstance(value, Mapping) or value.keys() != {target.slot[1] for target in targets}:
+            raise TypeCheckError(
+                f"{owner_name(self._call)} made {len(targets)} partitions at once and has to return a value "
+                f"for each, as {{partition key: value}} with the keys {partitions[0]!r} to {partitions[-1]!r}"
+            )
+        for target in targets:
+            yield target, value[target.slot[1]]
+
+    def _materialized(self, target: Target, produced: Produced) -> AssetMaterialized:
+        call, run = self._call, self._call.run
+        spec = call.owner.specs[target.output]
+        out = call.node.op.outs[produced.output]
+        kind, manager, stored, metadata = self._store(
+            produced,
+            out,
+            OutputContext(
+                spec.key,
+                target.slot[1],
+                path=path_of(target.slot),
+                store=self._tools.store,
+                definition_metadata=spec.metadata,
+                partitions_def=spec.partitions_def,
+                **self._about(produced, self._part(out, target)),
+            ),
+        )
+        config, digest = self._settled()
+        inputs = self._inputs(target)
+        version, is_user_provided = self._version(target, produced, inputs, digest, stored)
+        self._made[target.slot] = version
+        dependencies = tuple(dict.fromkeys(one.key for one in call.owner.dependencies_of(target.slot[0])))
+        return AssetMaterialized(
+            run_id=run.run_id,
+            at=time.time(),
+            step=call.step,
+            asset=target.slot[0],
+            partition=target.slot[1],
+            started_at=self._started_at,
+            attempt=call.attempt,
+            code_version=target.code_version,
+            is_code_declared=target.is_code_declared,
+            config=config,
+            config_digest=digest,
+            default_config_digest=target.default_config_digest,
+            data_version=version,
+            is_user_provided=is_user_provided,
+            content_hash=stored.content_hash if stored is not None else None,
+            size=stored.size if stored is not None else None,
+            uri=stored.uri if stored is not None else None,
+            io_manager=manager,
+            inputs=inputs,
+            environment=_environment(call.node.op.function, self._tools),
+            definition={**facts_of(spec, call.owner.function, dependencies), "value": kind},
+            metadata=redacted({**metadata, **self._said(produced, target)}, run.secrets),
+            metrics=self._context.metrics,
+        )
+
+    def _pass_on(self, produced: Produced) -> None:
+        call = self._call
+        out = call.node.op.outs[produced.output]
+        step = f"{call.run.run_id}/{call.step}/{produced.output}"
+        slot = (step.translate(_UNSAFE_STEP), None)
+        if produced.mapping_key is not None:
+            slot = (f"{slot[0]}/{produced.mapping_key}", None)
+        _, manager, stored, metadata = self._store(
+            produced,
+            out,
+            OutputContext(
+                None,
+                None,
+                path=slot[0],
+                store=self._tools.outputs or self._tools.store,
+                definition_metadata=out.metadata,
+                **self._about(produced, out.dagster_type),
+            ),
+        )
+        self.passed.append(
+            Kept(
+                slot,
+                stored.uri if stored is not None else None,
+                stored.content_hash if stored is not None else None,
+                manager,
+                redacted({**metadata, **self._said(produced, None)}, call.run.secrets),
+                call.run.run_id,
+                call.step,
+                produced.output,
+                True,
+                produced.mapping_key,
+            )
+        )
+
+    def _about(self, produced: Produced, annotation: Any) -> dict[str, Any]:
+        return {
+            "run_id": self._call.run.run_id,
+            "step_key": self._call.step,
+            "annotation": annotation,
+            "name": produced.output,
+            "mapping_key": produced.mapping_key,
+            "resources": self._context.resources,
+        }
+
+    def _part(self, out: Out, target: Target) -> Any:
+        """Return the type of one partition where the function may return several by key."""
+        policy = self._call.owner.backfill_policy
+        if target.slot[1] is None or policy is None or policy.max_partitions_per_run == 1:
+            return out.dagster_type
+        return self._tools.kinds.part(out.dagster_type)
+
+    def _store(
+        self, produced: Produced, out: Out, output: OutputContext
+    ) -> tuple[str, str | None, StoredValue | None, dict[str, Any]]:
+        """Return the kind of the value, the name of its IO manager, where it is, and what is known of it."""
+        value, annotation = produced.value, output.annotation
+        if value is NO_VALUE or annotation is Nothing or (annotation is None and value is None):
+            return "nothing", None, None, {}
+        kinds, resources = self._tools.kinds, self._context.resources.by_name
+        value = kinds.accept(value, annotation, f"{owner_name(self._call)} returned")
+        kind, manager = kinds.manager_for(annotation, value)
+        name = kind
+        resource = out.io_manager_key or "io_manager"
+        if resource in resources:
+            manager, name = resources[resource], f"resource:{resource}"
+        stored = manager.handle_output(output, value)
+        return kind, name, stored, plain(output.output_metadata) if output.output_metadata else {}
+
+    def _said(self, produced: Produced, target: Target | None) -> dict[str, Any]:
+        """Return the metadata that the function gave with this output, the most particular last."""
+        known = self._context.metadata
+        found: dict[str, Any] = {}
+        if known:
+            places = [(None, None), (produced.output, produced.mapping_key)]
+            if target is not None:
+                places += [(f"asset:{target.slot[0]}", None), (f"asset:{target.slot[0]}", target.slot[1])]
+            for place in places:
+                found.update(known.get(place, {}))
+        return {**found, **plain(produced.metadata)} if produced.metadata else found
+
+    def _settled(self) -> tuple[Any, str | None]:
+        """Return the config of the whole asset, as recorded, and its digest."""
+        if self._config is None:
+            call = self._call
+            configs = {
+                path: call.run.configs[(*call.section, *path.split(".")) if path else call.section]
+                for path, node in call.owner.nodes.items()
+                if node.op.config is not None
+            }
+            recorded: Any = {path: one.recorded for path, one in configs.items()}
+            if "" in configs:
+                recorded = configs[""].recorded
+            digest = owner_digest({path: one.digest for path, one in configs.items()})
+            self._config = recorded or None if not configs else recorded, digest
+        return self._config
+
+    def _inputs(self, target: Target) -> tuple[Input, ...]:
+        """Return what the partition was made from; of what the same call made, the version of now."""
+        if not self._made:
+            return target.inputs
+        return tuple(
+            one._replace(data_version=self._made[one[:2]], seq=None) if one[:2] in self._made else one
+            for one in target.inputs
+        )
+
+    def _version(
+        self,
+        target: Target,
+        produced: Produced,
+        inputs: tuple[Input, ...],
+        digest: str | None,
+        stored: StoredValue | None,
+    ) -> tuple[str, bool]:
+        given = self._context.data_versions
+        version = produced.data_version or given.get(target.slot[0]) or given.get(None)
+        if version is not None:
+            return version.value, True
+        if self._call.owner.data_version is CONTENT and stored is not None:
+            return stored.content_hash, False
+        return data_version(*target.slot, target.code_version, digest, inputs), False
+
+
+_UNSAFE_STEP = {ord(char): f"%{ord(char):02X}" for char in '%\\?*"<>|\0[]'}
+
+
+def _environment(function: Callable[..., Any], tools: Tools) -> Mapping[str, str]:
+    found = tools.environments.get(function.__module__)
+    if found is None:
+        found = tools.environments[function.__module__] = environment(function)
+    return found

@@ -1,0 +1,194 @@
+"""What a step's function gave back, one output at a time."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlorch.definitions.checks import AssetCheckResult
+from mlorch.definitions.keys import key_text
+from mlorch.definitions.ops import DynamicOutput, Nothing
+from mlorch.definitions.results import (
+    NO_VALUE,
+    AssetMaterialization,
+    AssetObservation,
+    DataVersion,
+    MaterializeResult,
+    ObserveResult,
+    Output,
+)
+from mlorch.errors import TypeCheckError
+from mlorch.execution.arguments import owner_name
+from mlorch.execution.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """One output and what was said with it."""
+
+    output: str
+    value: Any
+    metadata: Mapping[str, Any] | None = None
+    data_version: DataVersion | None = None
+    mapping_key: str | None = None
+    tags: Mapping[str, str] | None = None
+
+
+Said = Produced | AssetCheckResult | AssetMaterialization | AssetObservation
+
+_RESULTS = (
+    Output,
+    DynamicOutput,
+    MaterializeResult,
+    ObserveResult,
+    AssetCheckResult,
+    AssetMaterialization,
+    AssetObservation,
+)
+
+
+def read_results(result: Any, call: Call) -> Iterator[Said]:
+    """Yield what the function returned or yields, in order, as it comes.
+
+    Raises TypeCheckError, naming the op or asset, for an output that it does not have, one given twice, and
+    a required one that did not come.
+    """
+    given: set[tuple[str, str | None]] = set()
+    for one in _said(result, call):
+        if isinstance(one, Produced):
+            place = one.output, one.mapping_key
+            if place in given:
+                raise TypeCheckError(f"{owner_name(call)} gave its output {_named(place)} twice")
+            given.add(place)
+        yield one
+    names = {name for name, _ in given}
+    for name in _selected(call):
+        out = call.node.op.outs[name]
+        if name not in names and out.is_required and not out.is_dynamic:
+            raise TypeCheckError(
+                f"{owner_name(call)} did not give its output {name!r}; "
+                "yield or return it, or declare it with is_required=False"
+            )
+
+
+def _said(result: Any, call: Call) -> Iterator[Said]:
+    outs = call.node.op.outs
+    if inspect.isgenerator(result):
+        for one in result:
+            yield from _one(one, call)
+    elif isinstance(result, _RESULTS):
+        yield from _one(result, call)
+    elif isinstance(result, tuple | list) and result and all(isinstance(one, _RESULTS) for one in result):
+        yield from _listed(result, call)
+    elif len(outs) == 1 and not next(iter(outs.values())).is_dynamic:
+        yield Produced(next(iter(outs)), result)
+    elif result is None:
+        yield from (Produced(name, NO_VALUE) for name in _selected(call) if _has_no_value(outs[name]))
+    elif isinstance(result, tuple | list) and len(result) == len(outs):
+        for name, value in zip(outs, result, strict=True):
+            yield Produced(name, value)
+    elif outs:
+        raise TypeCheckError(
+            f"{owner_name(call)} has the outputs {', '.join(outs)} and returned {type(result).__name__}; "
+            f"return a tuple of {len(outs)}, or yield Output(value, output_name=…)"
+        )
+
+
+def _listed(results: Iterable[Any], call: Call) -> Iterator[Said]:
+    """Read results in one tuple: an Output that names none is the output at its place."""
+    names = iter(call.node.op.outs)
+    for one in results:
+        if isinstance(one, Output) and len(call.node.op.outs) > 1:
+            place = next(names, one.output_name)
+            name = place if one.output_name == "result" else one.output_name
+            yield Produced(name, one.value, one.metadata, one.data_version, None, one.tags)
+        else:
+            yield from _one(one, call)
+
+
+def _one(result: Any, call: Call) -> Iterator[Said]:
+    if isinstance(result, MaterializeResult | ObserveResult):
+        output = _output_of(result.asset_key, call)
+        value = result.value if isinstance(result, MaterializeResult) else NO_VALUE
+        yield Produced(output, value, result.metadata, result.data_version, None, result.tags)
+        for check in result.check_results:
+            yield _of_asset(check, output, call)
+    elif isinstance(result, DynamicOutput):
+        yield Produced(
+            _known(result.output_name, call), result.value, result.metadata, None, result.mapping_key
+        )
+    elif isinstance(result, Output):
+        name = _known(result.output_name, call)
+        yield Produced(name, result.value, result.metadata, result.data_version, None, result.tags)
+    elif isinstance(result, _RESULTS):
+        yield result
+    elif len(call.node.op.outs) == 1:
+        yield Produced(next(iter(call.node.op.outs)), result)
+    else:
+        raise TypeCheckError(
+            f"{owner_name(call)} yielded {result!r}; with several outputs it has to be "
+            "Output(value, output_name=…)"
+        )
+
+
+def _known(name: str, call: Call) -> str:
+    outs = call.node.op.outs
+    if name in outs:
+        return name
+    if name == "result" and len(outs) == 1:
+        return next(iter(outs))
+    raise TypeCheckError(f"{owner_name(call)} has no output {name!r} (it has: {', '.join(outs)})")
+
+
+def _output_of(key: Any, call: Call) -> str:
+    """Return the op's output that gives an asset."""
+    outs = call.node.op.outs
+    specs = getattr(call.owner, "specs", {})
+    if key is None:
+        if len(outs) == 1:
+            return next(iter(outs))
+        raise TypeCheckError(
+            f"{owner_name(call)} makes several assets; say which with MaterializeResult(asset_key=…)"
+        )
+    places = call.owner.output_places if specs else {}
+    for output, spec in specs.items():
+        if spec.name == key_text(key) and places[output][0] == call.path:
+            return places[output][1]
+    known = ", ".join(spec.name for spec in specs.values())
+    raise TypeCheckError(f"{owner_name(call)} does not make the asset {key_text(key)!r} (it makes: {known})")
+
+
+def _of_asset(check: AssetCheckResult, output: str, call: Call) -> AssetCheckResult:
+    """Return a result that names the asset with which it came."""
+    if check.asset_key is not None:
+        return check
+    spec = next(
+        spec for name, spec in call.owner.specs.items()
+        if call.owner.output_places[name] == (call.path, output)
+    )
+    return AssetCheckResult(
+        check.passed, spec.key, check.check_name, check.metadata, check.severity, check.description
+    )
+
+
+def _selected(call: Call) -> Iterator[str]:
+    """Yield the outputs that are asked for: of what makes several assets, those in its slots."""
+    outs = call.node.op.outs
+    specs = getattr(call.owner, "specs", {})
+    if len(specs) < 2 or not call.owner.can_subset:
+        yield from outs
+        return
+    chosen = {slot[0] for slot in call.slots}
+    places = call.owner.output_places
+    left_out = {places[name][1] for name, spec in specs.items() if spec.name not in chosen}
+    yield from (name for name in outs if name not in left_out)
+
+
+def _has_no_value(out: Any) -> bool:
+    return out.dagster_type is None or out.dagster_type is Nothing
+
+
+def _named(place: tuple[str, str | None]) -> str:
+    return repr(place[0]) if place[1] is None else f"{place[0]!r} with the mapping_key {place[1]!r}"
