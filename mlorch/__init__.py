@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from mlorch.definitions.assets import AssetsDefinition as AssetsDefinition
     from mlorch.definitions.assets import asset as asset
     from mlorch.definitions.config import Config as Config
-    from mlorch.definitions.config import EnvVar as EnvVar
     from mlorch.definitions.config import PermissiveConfig as PermissiveConfig
     from mlorch.definitions.config import RunConfig as RunConfig
     from mlorch.definitions.definitions import Definitions as Definitions
     from mlorch.definitions.definitions import load_assets_from_modules as load_assets_from_modules
+    from mlorch.definitions.environment import EnvVar as EnvVar
     from mlorch.definitions.io import InputContext as InputContext
     from mlorch.definitions.io import IOManager as IOManager
     from mlorch.definitions.io import OutputContext as OutputContext
@@ -60,8 +60,9 @@ _HOMES = {
     "mlorch.app.loading": ("load_asset",),
     "mlorch.app.materializing": ("ExecutionResult", "materialize"),
     "mlorch.definitions.assets": ("AssetsDefinition", "asset"),
-    "mlorch.definitions.config": ("Config", "EnvVar", "PermissiveConfig", "RunConfig"),
+    "mlorch.definitions.config": ("Config", "PermissiveConfig", "RunConfig"),
     "mlorch.definitions.definitions": ("Definitions", "load_assets_from_modules"),
+    "mlorch.definitions.environment": ("EnvVar",),
     "mlorch.definitions.io": ("IOManager", "InputContext", "OutputContext"),
     "mlorch.definitions.jobs": ("define_asset_job",),
     "mlorch.definitions.keys": ("AssetKey",),

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mlorch.definitions.config import mask
+from mlorch.definitions.fields import mask
 from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.results import DataVersion
 from mlorch.errors import TypeCheckError, UserError
