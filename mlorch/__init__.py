@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from mlorch.definitions.windows import WeeklyPartitionsDefinition as WeeklyPartitionsDefinition
     from mlorch.execution.context import AssetExecutionContext as AssetExecutionContext
     from mlorch.instance import Instance as Instance
+    from mlorch.planning.selection import AssetSelection as AssetSelection
 
 _HOMES = {
     "mlorch.app.loading": ("load_asset",),
@@ -93,6 +94,7 @@ _HOMES = {
     ),
     "mlorch.execution.context": ("AssetExecutionContext",),
     "mlorch.instance": ("Instance",),
+    "mlorch.planning.selection": ("AssetSelection",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -13,6 +13,8 @@
     │   ├── BusyError                 somebody else holds what is asked for
     │   └── MissingDependencyError    an optional package that is not installed
     ├── SchemaError                   a frame that breaks its schema: the run fails, exit code 1
+    ├── WorkerError                   what performed a step ended before it: exit code 1
+    ├── StepTimeoutError              a step took longer than it may: exit code 1
     └── RunFailedError                a run failed: exit code 1
 
 Each message says what was wrong, where, and what would be right.
@@ -90,6 +92,18 @@ class SchemaError(MlorchError):
 
     def __reduce__(self) -> tuple[type[SchemaError], tuple[str, dict[str, object]]]:
         return type(self), (str(self), self.report)
+
+
+class WorkerError(MlorchError):
+    """What performed a step ended before it, or the step could not be sent there or back."""
+
+    exit_code = 1
+
+
+class StepTimeoutError(MlorchError):
+    """A step took longer than its time limit."""
+
+    exit_code = 1
 
 
 class RunFailedError(MlorchError):
