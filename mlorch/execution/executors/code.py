@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
-
-from mlorch.planning.fingerprint.projects import SITE
 
 Code = Mapping[str, tuple[str, int, int]]
 """By module: its file, when that was changed (nanoseconds) and its size (bytes)."""
@@ -17,7 +16,7 @@ def imported_code() -> Code:
     found = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if not isinstance(file, str) or file.startswith(_NOT_THEIRS) or SITE.search(file):
+        if not isinstance(file, str) or file.startswith(_NOT_THEIRS) or _INSTALLED.search(file):
             continue
         try:
             state = os.stat(file)
@@ -32,6 +31,7 @@ def is_current(known: Code, now: Code) -> bool:
     return all(now.get(name, state) == state for name, state in known.items())
 
 
+_INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
 _STANDARD = os.path.dirname(os.__file__) + os.sep
 _MLORCH = os.path.dirname(os.path.dirname(os.path.dirname(__file__))) + os.sep
 _NOT_THEIRS = (_STANDARD, _MLORCH)
