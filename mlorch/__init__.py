@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from mlorch.definitions.config import RunConfig as RunConfig
     from mlorch.definitions.definitions import Definitions as Definitions
     from mlorch.definitions.definitions import load_assets_from_modules as load_assets_from_modules
+    from mlorch.definitions.dependencies import DependencyDefinition as DependencyDefinition
+    from mlorch.definitions.dependencies import InputMapping as InputMapping
+    from mlorch.definitions.dependencies import MultiDependencyDefinition as MultiDependencyDefinition
+    from mlorch.definitions.dependencies import NodeInvocation as NodeInvocation
+    from mlorch.definitions.dependencies import OutputMapping as OutputMapping
     from mlorch.definitions.environment import EnvVar as EnvVar
+    from mlorch.definitions.graphs import GraphDefinition as GraphDefinition
+    from mlorch.definitions.graphs import graph as graph
     from mlorch.definitions.io import InputContext as InputContext
     from mlorch.definitions.io import IOManager as IOManager
     from mlorch.definitions.io import OutputContext as OutputContext
@@ -32,6 +39,15 @@ if TYPE_CHECKING:
     from mlorch.definitions.mappings import LastPartitionMapping as LastPartitionMapping
     from mlorch.definitions.mappings import PartitionMapping as PartitionMapping
     from mlorch.definitions.mappings import TimeWindowPartitionMapping as TimeWindowPartitionMapping
+    from mlorch.definitions.nodes import GraphIn as GraphIn
+    from mlorch.definitions.nodes import GraphOut as GraphOut
+    from mlorch.definitions.ops import DynamicOut as DynamicOut
+    from mlorch.definitions.ops import DynamicOutput as DynamicOutput
+    from mlorch.definitions.ops import In as In
+    from mlorch.definitions.ops import Nothing as Nothing
+    from mlorch.definitions.ops import OpDefinition as OpDefinition
+    from mlorch.definitions.ops import Out as Out
+    from mlorch.definitions.ops import op as op
     from mlorch.definitions.partitions import PartitionKeyRange as PartitionKeyRange
     from mlorch.definitions.partitions import PartitionsDefinition as PartitionsDefinition
     from mlorch.definitions.partitions import StaticPartitionsDefinition as StaticPartitionsDefinition
@@ -63,7 +79,15 @@ _HOMES = {
     "mlorch.definitions.assets": ("AssetsDefinition", "asset"),
     "mlorch.definitions.config": ("Config", "PermissiveConfig", "RunConfig"),
     "mlorch.definitions.definitions": ("Definitions", "load_assets_from_modules"),
+    "mlorch.definitions.dependencies": (
+        "DependencyDefinition",
+        "InputMapping",
+        "MultiDependencyDefinition",
+        "NodeInvocation",
+        "OutputMapping",
+    ),
     "mlorch.definitions.environment": ("EnvVar",),
+    "mlorch.definitions.graphs": ("GraphDefinition", "graph"),
     "mlorch.definitions.io": ("IOManager", "InputContext", "OutputContext"),
     "mlorch.definitions.jobs": ("define_asset_job",),
     "mlorch.definitions.keys": ("AssetKey",),
@@ -74,6 +98,8 @@ _HOMES = {
         "PartitionMapping",
         "TimeWindowPartitionMapping",
     ),
+    "mlorch.definitions.nodes": ("GraphIn", "GraphOut"),
+    "mlorch.definitions.ops": ("DynamicOut", "DynamicOutput", "In", "Nothing", "OpDefinition", "Out", "op"),
     "mlorch.definitions.partitions": (
         "PartitionKeyRange",
         "PartitionsDefinition",
