@@ -17,11 +17,18 @@ if TYPE_CHECKING:
     from mlorch.definitions.assets import AssetsDefinition as AssetsDefinition
     from mlorch.definitions.assets import asset as asset
     from mlorch.definitions.config import Config as Config
-    from mlorch.definitions.config import EnvVar as EnvVar
     from mlorch.definitions.config import PermissiveConfig as PermissiveConfig
     from mlorch.definitions.config import RunConfig as RunConfig
     from mlorch.definitions.definitions import Definitions as Definitions
     from mlorch.definitions.definitions import load_assets_from_modules as load_assets_from_modules
+    from mlorch.definitions.dependencies import DependencyDefinition as DependencyDefinition
+    from mlorch.definitions.dependencies import InputMapping as InputMapping
+    from mlorch.definitions.dependencies import MultiDependencyDefinition as MultiDependencyDefinition
+    from mlorch.definitions.dependencies import NodeInvocation as NodeInvocation
+    from mlorch.definitions.dependencies import OutputMapping as OutputMapping
+    from mlorch.definitions.environment import EnvVar as EnvVar
+    from mlorch.definitions.graphs import GraphDefinition as GraphDefinition
+    from mlorch.definitions.graphs import graph as graph
     from mlorch.definitions.io import InputContext as InputContext
     from mlorch.definitions.io import IOManager as IOManager
     from mlorch.definitions.io import OutputContext as OutputContext
@@ -32,6 +39,15 @@ if TYPE_CHECKING:
     from mlorch.definitions.mappings import LastPartitionMapping as LastPartitionMapping
     from mlorch.definitions.mappings import PartitionMapping as PartitionMapping
     from mlorch.definitions.mappings import TimeWindowPartitionMapping as TimeWindowPartitionMapping
+    from mlorch.definitions.nodes import GraphIn as GraphIn
+    from mlorch.definitions.nodes import GraphOut as GraphOut
+    from mlorch.definitions.ops import DynamicOut as DynamicOut
+    from mlorch.definitions.ops import DynamicOutput as DynamicOutput
+    from mlorch.definitions.ops import In as In
+    from mlorch.definitions.ops import Nothing as Nothing
+    from mlorch.definitions.ops import OpDefinition as OpDefinition
+    from mlorch.definitions.ops import Out as Out
+    from mlorch.definitions.ops import op as op
     from mlorch.definitions.partitions import PartitionKeyRange as PartitionKeyRange
     from mlorch.definitions.partitions import PartitionsDefinition as PartitionsDefinition
     from mlorch.definitions.partitions import StaticPartitionsDefinition as StaticPartitionsDefinition
@@ -55,13 +71,23 @@ if TYPE_CHECKING:
     from mlorch.definitions.windows import WeeklyPartitionsDefinition as WeeklyPartitionsDefinition
     from mlorch.execution.context import AssetExecutionContext as AssetExecutionContext
     from mlorch.instance import Instance as Instance
+    from mlorch.planning.selection import AssetSelection as AssetSelection
 
 _HOMES = {
     "mlorch.app.loading": ("load_asset",),
     "mlorch.app.materializing": ("ExecutionResult", "materialize"),
     "mlorch.definitions.assets": ("AssetsDefinition", "asset"),
-    "mlorch.definitions.config": ("Config", "EnvVar", "PermissiveConfig", "RunConfig"),
+    "mlorch.definitions.config": ("Config", "PermissiveConfig", "RunConfig"),
     "mlorch.definitions.definitions": ("Definitions", "load_assets_from_modules"),
+    "mlorch.definitions.dependencies": (
+        "DependencyDefinition",
+        "InputMapping",
+        "MultiDependencyDefinition",
+        "NodeInvocation",
+        "OutputMapping",
+    ),
+    "mlorch.definitions.environment": ("EnvVar",),
+    "mlorch.definitions.graphs": ("GraphDefinition", "graph"),
     "mlorch.definitions.io": ("IOManager", "InputContext", "OutputContext"),
     "mlorch.definitions.jobs": ("define_asset_job",),
     "mlorch.definitions.keys": ("AssetKey",),
@@ -72,6 +98,8 @@ _HOMES = {
         "PartitionMapping",
         "TimeWindowPartitionMapping",
     ),
+    "mlorch.definitions.nodes": ("GraphIn", "GraphOut"),
+    "mlorch.definitions.ops": ("DynamicOut", "DynamicOutput", "In", "Nothing", "OpDefinition", "Out", "op"),
     "mlorch.definitions.partitions": (
         "PartitionKeyRange",
         "PartitionsDefinition",
@@ -92,6 +120,7 @@ _HOMES = {
     ),
     "mlorch.execution.context": ("AssetExecutionContext",),
     "mlorch.instance": ("Instance",),
+    "mlorch.planning.selection": ("AssetSelection",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -15,6 +15,8 @@
     ├── SchemaError                   a frame that breaks its schema: the run fails, exit code 1
     ├── Failure                       raised by a step on purpose: the run fails, exit code 1
     ├── RetryRequested                raised by a step that wants to be tried again
+    ├── WorkerError                   what performed a step ended before it: exit code 1
+    ├── StepTimeoutError              a step took longer than it may: exit code 1
     └── RunFailedError                a run failed: exit code 1
 
 Each message says what was wrong, where, and what would be right.
@@ -121,6 +123,18 @@ class RetryRequested(MlorchError):
         super().__init__("the step asked to be tried again")
         self.max_retries = max_retries
         self.seconds_to_wait = seconds_to_wait
+
+
+class WorkerError(MlorchError):
+    """What performed a step ended before it, or the step could not be sent there or back."""
+
+    exit_code = 1
+
+
+class StepTimeoutError(MlorchError):
+    """A step took longer than its time limit."""
+
+    exit_code = 1
 
 
 class RunFailedError(MlorchError):

@@ -58,7 +58,7 @@ class EventLog(Protocol):
         assets: Collection[str] | None = None,
         slots: Collection[Slot] | None = None,
     ) -> dict[Slot, Record]:
-        """Return the newest record of one of LATEST_KINDS for each slot: of all, these assets, or these slots.
+        """Return the newest record of one of LATEST_KINDS for each slot: all, of these assets, these.
 
         A step that failed counts for each slot that it was to make. Raises KeyError for any other kind.
         """

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mlorch.definitions.config import mask
+from mlorch.definitions.fields import mask
 from mlorch.errors import BusyError, StorageError
 from mlorch.log import Slot, slot_name
 

@@ -80,7 +80,7 @@ class AssetsDefinition:
         return self.node.function
 
     @property
-    def nodes(self) -> Mapping[str, OpNode]:
+    def op_nodes(self) -> Mapping[str, OpNode]:
         """Its ops by path; that of a plain function has the path ""."""
         if self._nodes is None:
             node = self.node

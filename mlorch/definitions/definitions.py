@@ -118,7 +118,7 @@ def _check_resources(graph: AssetGraph, resources: Mapping[str, Any]) -> None:
     for node in graph.nodes.values():
         if node.definition is None:
             continue
-        for op_node in node.definition.nodes.values():
+        for op_node in node.definition.op_nodes.values():
             _check_op_resources(f"asset {node.key!r}", op_node.op, resources)
 
 

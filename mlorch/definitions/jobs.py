@@ -11,6 +11,7 @@ from mlorch.definitions.keys import check_name
 
 if TYPE_CHECKING:
     from mlorch.definitions.partitions import PartitionsDefinition
+    from mlorch.definitions.selections import CoercibleToAssetSelection
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class AssetJob:
     """What `define_asset_job` returns; its selection is resolved where a project's definitions load."""
 
     name: str
-    selection: str | tuple[str, ...] | None = None
+    selection: CoercibleToAssetSelection | None = None
     partitions_def: PartitionsDefinition | None = None
     config: RunConfig | Mapping[str, Any] | None = None
     description: str | None = None
@@ -27,7 +28,7 @@ class AssetJob:
 
 def define_asset_job(
     name: str,
-    selection: str | Sequence[str] | None = None,
+    selection: CoercibleToAssetSelection | None = None,
     *,
     partitions_def: PartitionsDefinition | None = None,
     config: RunConfig | Mapping[str, Any] | None = None,
@@ -36,8 +37,10 @@ def define_asset_job(
 ) -> AssetJob:
     """Declare a job. A selection of None or "*" means every asset that has a function.
 
+    Each text in it is an expression; it may also be an AssetSelection, assets, keys, or a list of these.
     Raises InvalidDefinitionError for a reserved name.
     """
     check_name(name)
-    chosen = selection if selection is None or isinstance(selection, str) else tuple(selection)
-    return AssetJob(name, chosen, partitions_def, config, description, dict(tags or {}))
+    if isinstance(selection, Sequence) and not isinstance(selection, str):
+        selection = tuple(selection)
+    return AssetJob(name, selection, partitions_def, config, description, dict(tags or {}))

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+import inspect
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    get_args,
+    get_origin,
+    overload,
+)
 
+from mlorch.definitions.composition import Callee, plain_tags
+from mlorch.definitions.config import Config
+from mlorch.definitions.importable import Importable
 from mlorch.definitions.keys import CoercibleToAssetKey
+from mlorch.definitions.names import check_plain_name, is_plain_name
 from mlorch.definitions.results import NO_VALUE
-from mlorch.definitions.signature import EMPTY, Signature
-from mlorch.errors import InvalidDefinitionError
+from mlorch.definitions.signature import EMPTY, Signature, read_signature, value_of
+from mlorch.errors import InvalidDefinitionError, nearest
 
 if TYPE_CHECKING:
-    from mlorch.definitions.config import Config
     from mlorch.definitions.specs import RetryPolicy
 
 T = TypeVar("T")
@@ -66,14 +81,19 @@ class DynamicOutput(Generic[T]):
     metadata: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.mapping_key, str) or not re.fullmatch(r"[A-Za-z0-9_]+", self.mapping_key):
+        if not is_plain_name(self.mapping_key):
             raise InvalidDefinitionError(
                 f"mapping_key={self.mapping_key!r} has to be text of letters, digits and '_'; it names steps"
             )
 
 
-class OpDefinition:
-    """A function that is a step of graphs and jobs."""
+class OpDefinition(Importable, Callee):
+    """A function that is a step of graphs and jobs.
+
+    Called while a graph is composed it becomes a node of it; called elsewhere it calls the function.
+    """
+
+    kind = "op"
 
     def __init__(
         self,
@@ -105,10 +125,214 @@ class OpDefinition:
         self.description = description
         self.hooks = hooks
         self.required_resource_keys = required_resource_keys
-        self.__name__ = getattr(function, "__name__", name)
-        self.__doc__ = function.__doc__
-        self.__module__ = function.__module__
-        self.__wrapped__ = function
+        self.stand_for(function, name)
+
+    @property
+    def positional(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.signature.arguments, *self.ins)))
+
+    @property
+    def dynamic_outputs(self) -> frozenset[str]:
+        return frozenset(name for name, out in self.outs.items() if out.is_dynamic)
+
+    def call_outside(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+class OpOptions(TypedDict, total=False):
+    """The arguments of `@op`: names, meaning and defaults as in Dagster."""
+
+    name: str | None
+    description: str | None
+    ins: Mapping[str, In] | None
+    out: Out | Mapping[str, Out] | None
+    config_schema: Any
+    required_resource_keys: Iterable[str] | None
+    tags: Mapping[str, Any] | None
+    retry_policy: RetryPolicy | None
+    code_version: str | None
+    pool: str | None
+
+
+@overload
+def op(function: Callable[..., Any], /) -> OpDefinition: ...
+
+
+@overload
+def op(**options: Unpack[OpOptions]) -> Callable[[Callable[..., Any]], OpDefinition]: ...
+
+
+def op(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Declare that a function is an op; `OpOptions` has the arguments.
+
+    The parameters are its inputs, but for the context (first, or annotated so), `config` (a Config) and
+    resources (annotated with a ConfigurableResource). One output is named "result"; several are declared by
+    `out={…}` and returned as a tuple, or yielded as `Output(…, "name")`. Raises InvalidDefinitionError,
+    naming the op.
+    """
+    namespace = sys._getframe(1).f_locals
+    if function is not None:
+        return define_op(function, namespace, {})
+    unknown = options.keys() - OpOptions.__annotations__.keys()
+    if unknown:
+        name = sorted(unknown)[0]
+        raise InvalidDefinitionError(
+            f"@op has no argument {name!r}{nearest(name, OpOptions.__annotations__)}"
+        )
+    return lambda decorated: define_op(decorated, namespace, options)
+
+
+def define_op(
+    function: Callable[..., Any], namespace: Mapping[str, Any], options: Mapping[str, Any]
+) -> OpDefinition:
+    """Return the op of a function; `namespace` has the names around it. Raises InvalidDefinitionError."""
+    if isinstance(function, Callee):
+        raise InvalidDefinitionError(f"@op decorates a function, not the {function}")
+    name = options.get("name") or function.__name__
+    check_plain_name(name, "an op")
+    signature = read_signature(function, f"op {name!r}", namespace)
+    yields = inspect.isgeneratorfunction(inspect.unwrap(function))
+    return OpDefinition(
+        function,
+        name,
+        signature=signature,
+        ins=_ins(name, signature, options.get("ins") or {}),
+        outs=_outs(name, signature, options.get("out"), yields),
+        config=_config(name, signature, options.get("config_schema")),
+        retry_policy=options.get("retry_policy"),
+        tags=plain_tags(options.get("tags")),
+        pool=options.get("pool"),
+        code_version=options.get("code_version"),
+        description=options.get("description") or inspect.getdoc(function),
+        required_resource_keys=frozenset(options.get("required_resource_keys") or ()),
+    )
+
+
+_ITERATORS = (Iterator, Iterable, Generator)
+
+
+def _ins(op_name: str, signature: Signature, given: Mapping[str, In]) -> dict[str, In]:
+    for name, one in given.items():
+        check_plain_name(name, f"op {op_name!r}, an input")
+        if not isinstance(one, In):
+            raise InvalidDefinitionError(f"op {op_name!r}: ins[{name!r}] is an In(…), not {one!r}")
+        is_parameter = name in signature.arguments
+        if one.dagster_type is Nothing and is_parameter:
+            raise InvalidDefinitionError(
+                f"op {op_name!r}: the input {name!r} is Nothing and passes no value; remove the parameter"
+            )
+        if not (is_parameter or one.dagster_type is Nothing or signature.takes_any):
+            known = ", ".join(signature.arguments) or "none"
+            raise InvalidDefinitionError(
+                f"op {op_name!r}: ins names {name!r}, which is no parameter of it (it has: {known})"
+                f"{nearest(name, signature.arguments)}; an input that only orders is In(Nothing)"
+            )
+    found = {name: _completed(one, name, signature) for name, one in given.items()}
+    for name, annotation in signature.arguments.items():
+        if name in found:
+            continue
+        _check_parameter(op_name, name, annotation)
+        found[name] = _completed(In(), name, signature)
+    return found
+
+
+def _check_parameter(op_name: str, name: str, annotation: Any) -> None:
+    if annotation is Nothing:
+        raise InvalidDefinitionError(
+            f"op {op_name!r}: the parameter {name!r} is annotated with Nothing, which passes no value; "
+            f"declare ins={{{name!r}: In(Nothing)}} and remove the parameter"
+        )
+    if name == "config":
+        raise InvalidDefinitionError(
+            f"op {op_name!r}: annotate the parameter 'config' with a Config class that has its fields"
+        )
+    check_plain_name(name, f"op {op_name!r}, an input")
+
+
+def _completed(one: In, name: str, signature: Signature) -> In:
+    """Return the input with what its parameter says, where it says nothing itself."""
+    if one.dagster_type is EMPTY:
+        one = replace(one, dagster_type=signature.arguments.get(name, EMPTY))
+    if one.default_value is NO_VALUE:
+        one = replace(one, default_value=signature.defaults.get(name, NO_VALUE))
+    return one
+
+
+def _outs(op_name: str, signature: Signature, given: Any, yields: bool) -> dict[str, Out]:
+    if isinstance(given, Mapping):
+        declared = dict(given)
+    elif given is None or isinstance(given, Out):
+        declared = {"result": given}
+    else:
+        raise InvalidDefinitionError(f"op {op_name!r}: out is an Out(…) or a dict of them, not {given!r}")
+    annotations = _annotations(op_name, signature.returns, len(declared))
+    found = {}
+    for (name, out), annotation in zip(declared.items(), annotations, strict=True):
+        check_plain_name(name, f"op {op_name!r}, an output")
+        if not (out is None or isinstance(out, Out)):
+            raise InvalidDefinitionError(f"op {op_name!r}: out[{name!r}] is an Out(…), not {out!r}")
+        found[name] = _typed(op_name, out, annotation, yields)
+    return found
+
+
+def _annotations(op_name: str, returns: Any, count: int) -> Sequence[Any]:
+    """Return the annotation of each of `count` outputs."""
+    if count == 1:
+        return [returns]
+    if returns in (EMPTY, Any) or get_origin(returns) in _ITERATORS or count == 0:
+        return [EMPTY] * count
+    inner = get_args(returns) if get_origin(returns) is tuple else ()
+    if len(inner) != count:
+        raise InvalidDefinitionError(
+            f"op {op_name!r} has {count} outputs, but is annotated to return {returns!r}; annotate a tuple "
+            f'of {count} types, or yield an Output(…, "name") for each'
+        )
+    return [value_of(one) for one in inner]
+
+
+def _typed(op_name: str, out: Out | None, annotation: Any, yields: bool) -> Out:
+    """Return the output with the type that is annotated, where it says none itself."""
+    item = annotation if yields else _item(annotation)
+    if _is_dynamic(item):
+        out, annotation = out or DynamicOut(), (get_args(item) or (EMPTY,))[0]
+        if not out.is_dynamic:
+            raise InvalidDefinitionError(
+                f"op {op_name!r} gives DynamicOutputs, but its output is an Out; declare a DynamicOut"
+            )
+    elif _is_dynamic(annotation):
+        raise InvalidDefinitionError(
+            f"op {op_name!r} is annotated to return one DynamicOutput; annotate a list of them, or yield them"
+            " (what gives one value has a plain Out)"
+        )
+    elif out is not None and out.is_dynamic:
+        annotation = EMPTY
+    out = out or Out()
+    if out.dagster_type is not EMPTY:
+        return out
+    return replace(out, dagster_type=Nothing if annotation in (None, type(None)) else annotation)
+
+
+def _item(annotation: Any) -> Any:
+    """Return T of a list or an iterator of T, and EMPTY for anything else."""
+    inner = get_args(annotation)
+    return inner[0] if inner and get_origin(annotation) in (list, Sequence, *_ITERATORS) else EMPTY
+
+
+def _is_dynamic(annotation: Any) -> bool:
+    return annotation is DynamicOutput or get_origin(annotation) is DynamicOutput
+
+
+def _config(op_name: str, signature: Signature, schema: Any) -> type[Config] | None:
+    given: type[Config] | None = signature.config
+    if schema is None:
+        return given
+    if given is not None:
+        raise InvalidDefinitionError(
+            f"op {op_name!r} has a parameter 'config' and a config_schema; declare its config by one of them"
+        )
+    if not (isinstance(schema, type) and issubclass(schema, Config)):
+        raise InvalidDefinitionError(f"op {op_name!r}: config_schema is a Config class, not {schema!r}")
+    return schema

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from mlorch.definitions.config import EnvVar, Fields
-
-__all__ = ["ConfigurableResource", "EnvVar"]
+from mlorch.definitions.fields import Fields
 
 
 class ConfigurableResource(Fields):

@@ -1,17 +1,20 @@
-"""What an asset's function asks for: read once from its parameters and annotations."""
+"""What the function of an asset or op asks for: read once from its parameters and annotations."""
 
 from __future__ import annotations
 
 import inspect
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlorch.definitions.results import MaterializeResult, Output
 from mlorch.errors import InvalidDefinitionError
 
 EMPTY = inspect.Parameter.empty
+
+_CONTEXT_FIRST = frozenset({"_", "_context", "context_"})
+"""What the context is called besides `context`, as the first parameter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +26,13 @@ class Signature:
     """The Config class of the parameter `config`, or None."""
     resources: Mapping[str, Any]
     arguments: Mapping[str, Any]
-    """The upstream arguments."""
+    """The upstream arguments, or the inputs of an op."""
     takes_any: bool
     """True for a `**kwargs` parameter: every input given by `ins` fits."""
     returns: Any
     """Annotation of the value, out of `Output[T]` or `MaterializeResult[T]`, returned or yielded."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """The defaults of arguments that have one."""
 
 
 def read_signature(function: Callable[..., Any], owner: str, namespace: Mapping[str, Any]) -> Signature:
@@ -43,7 +48,7 @@ def read_signature(function: Callable[..., Any], owner: str, namespace: Mapping[
     resources: dict[str, Any] = {}
     arguments: dict[str, Any] = {}
     signature = inspect.signature(function)
-    for name, parameter in signature.parameters.items():
+    for place, (name, parameter) in enumerate(signature.parameters.items()):
         if parameter.kind is parameter.VAR_KEYWORD:
             roles["takes_any"] = True
             continue
@@ -53,7 +58,7 @@ def read_signature(function: Callable[..., Any], owner: str, namespace: Mapping[
             )
         annotation = _evaluate(parameter.annotation, function, namespace, f"{owner}, parameter {name!r}")
         role = getattr(annotation, "mlorch_role", None)
-        if name == "context" or role == "context":
+        if name == "context" or role == "context" or (place == 0 and name in _CONTEXT_FIRST):
             roles["context"] = name
         elif name == "config" and role == "config":
             roles["config"] = annotation
@@ -64,8 +69,19 @@ def read_signature(function: Callable[..., Any], owner: str, namespace: Mapping[
         else:
             arguments[name] = annotation
     returns = _evaluate(signature.return_annotation, function, namespace, f"{owner}, return value")
-    value = _value_of(_yielded(returns) if inspect.isgeneratorfunction(inspect.unwrap(function)) else returns)
-    return Signature(resources=resources, arguments=arguments, returns=value, **roles)
+    value = value_of(_yielded(returns) if inspect.isgeneratorfunction(inspect.unwrap(function)) else returns)
+    given = {name: signature.parameters[name].default for name in arguments}
+    defaults = {name: value for name, value in given.items() if value is not EMPTY}
+    return Signature(resources=resources, arguments=arguments, returns=value, defaults=defaults, **roles)
+
+
+def value_of(annotation: Any) -> Any:
+    """Return T of Output[T] and MaterializeResult[T], and any other annotation as it is."""
+    if annotation in (Output, MaterializeResult):
+        return EMPTY
+    if typing.get_origin(annotation) in (Output, MaterializeResult):
+        return typing.get_args(annotation)[0]
+    return annotation
 
 
 def _evaluate(annotation: Any, function: Callable[..., Any], namespace: Mapping[str, Any], where: str) -> Any:
@@ -96,11 +112,3 @@ def _yielded(returns: Any) -> Any:
     """Return T of the annotation Iterator[T], Iterable[T] or Generator[T, …] of a generator function."""
     arguments = typing.get_args(returns)
     return arguments[0] if arguments else EMPTY
-
-
-def _value_of(returns: Any) -> Any:
-    if returns in (Output, MaterializeResult):
-        return EMPTY
-    if typing.get_origin(returns) in (Output, MaterializeResult):
-        return typing.get_args(returns)[0]
-    return returns

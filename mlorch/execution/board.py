@@ -25,6 +25,7 @@ class Board:
                 self._mapped.setdefault(step.mapped_over, []).append(index)
         self._ready = [index for index, count in enumerate(self._waiting) if not count]
         self._joins: set[int] = set()
+        self._over: set[int] = set()
         self._blocked: set[int] = set()
         self._unmade: dict[int, str] = {}
 
@@ -75,6 +76,7 @@ class Board:
         self._release(index)
 
     def _release(self, index: int) -> None:
+        self._over.add(index)
         for below in self._below[index]:
             self._waiting[below] -= 1
             if self._waiting[below]:
@@ -98,36 +100,26 @@ class Board:
             step = self.steps[template]
             assert step.node.mapped_over is not None
             keys = mapping_keys.get(step.node.mapped_over[1], ())
-            self._joins.add(template)
-            for key in keys:
-                made[template, key] = self._add(replace(step, mapping_key=key))
-            # It waits for those made of it, not for what it was planned to wait for.
+            made.update(((template, key), self._add(replace(step, mapping_key=key))) for key in keys)
+            # It waits for those made of it, no longer for what it was planned to wait for.
             self._waiting[template] = len(keys)
-        finished = {index, *templates}
+        replaced = {index, *templates}
+        for above in {one for template in templates for one in self.steps[template].waits_for}:
+            self._below[above] = [one for one in self._below[above] if one not in replaced]
         for (template, key), number in made.items():
-            step = self.steps[template]
-            above = [made[one, key] if (one, key) in made else one for one in step.waits_for]
-            above = [one for one in above if one not in finished and not self._is_over(one)]
-            self.steps[number] = replace(self.steps[number], waits_for=tuple(above))
-            self._waiting[number] = len(above)
-            for one in above:
-                self._below[one].append(number)
+            waits_for = [made.get((one, key), one) for one in self.steps[template].waits_for]
+            waits_for = [one for one in waits_for if one != index and one not in self._over]
+            self.steps[number] = replace(self.steps[number], waits_for=tuple(waits_for))
+            self._waiting[number] = len(waits_for)
             self._below[number].append(template)
-            if not above:
+            for one in waits_for:
+                self._below[one].append(number)
+            if not waits_for:
                 heapq.heappush(self._ready, number)
-        self._forget(index, templates)
-
-    def _forget(self, index: int, templates: list[int]) -> None:
-        """Take out the edges to the steps that now join: they were replaced by edges to those made of them."""
-        joins = set(templates)
-        for above in {index, *templates, *(one for t in templates for one in self.steps[t].waits_for)}:
-            self._below[above] = [one for one in self._below[above] if one not in joins]
+        self._joins.update(templates)
         for template in templates:
             if not self._waiting[template]:
                 self._finish_join(template)
-
-    def _is_over(self, index: int) -> bool:
-        return index in self._over
 
     def _add(self, step: PlannedStep) -> int:
         self.steps.append(step)

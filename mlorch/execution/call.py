@@ -103,7 +103,7 @@ class Call:
 
     @property
     def node(self) -> OpNode:
-        return self.owner.nodes[self.path]
+        return self.owner.op_nodes[self.path]
 
     @property
     def config_path(self) -> tuple[str, ...]:

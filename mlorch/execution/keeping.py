@@ -204,7 +204,7 @@ class Keeper:
             call = self._call
             configs = {
                 path: call.run.configs[(*call.section, *path.split(".")) if path else call.section]
-                for path, node in call.owner.nodes.items()
+                for path, node in call.owner.op_nodes.items()
                 if node.op.config is not None
             }
             recorded: Any = {path: one.recorded for path, one in configs.items()}

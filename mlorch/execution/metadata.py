@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from mlorch.definitions.config import mask
+from mlorch.definitions.fields import mask
 
 
 def plain(metadata: Mapping[str, Any]) -> dict[str, Any]:

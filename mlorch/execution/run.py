@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlorch.definitions.assets import AssetsDefinition
-from mlorch.definitions.config import Config, Fields, RunConfig, make_config, values_of
+from mlorch.definitions.config import Config, RunConfig, make_config
+from mlorch.definitions.fields import Fields, values_of
 from mlorch.definitions.graph import AssetGraph
 from mlorch.errors import InvalidConfigError, nearest
-from mlorch.execution.context import plain
+from mlorch.execution.metadata import plain
 from mlorch.planning.versions import config_digest
 
 

@@ -144,7 +144,7 @@ class _Planner:
             is_conditional=is_conditional,
         )
         first = len(self.steps)
-        self.steps.extend(_steps(unit, tuple(definition.nodes.values()), waits_for, first))
+        self.steps.extend(_steps(unit, tuple(definition.op_nodes.values()), waits_for, first))
         made_by = tuple(range(first, len(self.steps)))
         for slot in slots:
             self._makers[slot] = made_by if len(made_by) == 1 else self._maker(definition, slot, first)
@@ -152,7 +152,7 @@ class _Planner:
     def _maker(self, definition: AssetsDefinition, slot: Slot, first: int) -> tuple[int, ...]:
         output = self._assessment.graph.nodes[slot[0]].output
         path = definition.output_places[output][0]
-        return (first + list(definition.nodes).index(path),)
+        return (first + list(definition.op_nodes).index(path),)
 
     def _waits_for(self, reads: list[tuple[Read, ...]]) -> tuple[int, ...]:
         makers = self._makers

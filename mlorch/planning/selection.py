@@ -1,37 +1,35 @@
-"""Which assets are meant: the language of selections.
-
-    *  name  prefix/name  "any text"  key:ml/*  group:x  tag:k  tag:k=v  kind:x  owner:x
-    +x  ++x  2+x  *x      x and one level upstream, two, two, all
-    x+  x++  x+2  x*      the same downstream
-    not x  x and y  x or y  ( x )      in this order of strength, upper or lower case
-
-Words of the language that are names, or names with a space in them, are quoted: group:"and".
-"""
+"""Which assets a selection means in a graph."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
+from mlorch.definitions import selections
+from mlorch.definitions.definitions import Definitions
+from mlorch.definitions.graph import AssetGraph, make_graph
+from mlorch.definitions.keys import AssetKey
+from mlorch.definitions.selections import NULL
 from mlorch.errors import InvalidSelectionError, nearest
+from mlorch.planning.expressions import parse
 
 if TYPE_CHECKING:
-    from mlorch.definitions.graph import AssetGraph, AssetNode
+    from mlorch.definitions.graph import AssetNode
+    from mlorch.definitions.selections import CoercibleToAssetSelection
 
 
-def select(expression: str | Sequence[str] | None, graph: AssetGraph) -> tuple[str, ...]:
-    """Return the keys that are meant, in topological order; external assets are never among them.
+def select(selection: CoercibleToAssetSelection | None, graph: AssetGraph) -> tuple[str, ...]:
+    """Return the keys of what is to be made, in topological order; external assets are never among them.
 
-    None means everything, several expressions mean their union. Each `+` is one level, everywhere.
-    Raises InvalidSelectionError where an expression does not parse, where it names what does not exist,
-    and where external assets are all that it finds.
+    None means everything; several expressions, keys or assets mean their union. Raises InvalidSelectionError
+    where an expression does not parse, where something is named that does not exist, and where external
+    assets are all that is found.
     """
-    nodes = graph.nodes
-    expressions = ["*"] if expression is None else [expression] if isinstance(expression, str) else expression
-    found = set().union(*(_Parser(one).parse().keys(graph) for one in expressions))
-    chosen = tuple(key for key, node in nodes.items() if key in found and not node.is_external)
+    view = _View(graph)
+    found = _find(coerced(selection), view, wide=True)
+    chosen = tuple(key for key in graph.nodes if key in found and key not in view.external)
     if found and not chosen:
         one = min(found)
         raise InvalidSelectionError(
@@ -40,64 +38,120 @@ def select(expression: str | Sequence[str] | None, graph: AssetGraph) -> tuple[s
     return chosen
 
 
-# ----------------------------------------------------------------------------------------------- what is said
-#
-# A term may hold external assets, so that `source+` finds what reads `source`; only `select` leaves them out.
+def coerced(selection: CoercibleToAssetSelection | None) -> selections.AssetSelection:
+    """Return what a `selection` argument says as one value.
+
+    Raises InvalidSelectionError where an expression does not parse.
+    """
+    if selection is None:
+        return selections.AssetSelection.all()
+    if isinstance(selection, selections.AssetSelection):
+        return selection
+    if isinstance(selection, str):
+        return parse(selection)
+    if isinstance(selection, Sequence):
+        several = tuple(coerced(one) for one in selection)
+        return several[0] if len(several) == 1 else selections.AssetSelection("or", several)
+    return selections.AssetSelection.assets(selection)
 
 
-class _All:
-    def keys(self, graph: AssetGraph) -> set[str]:
-        return {key for key, node in graph.nodes.items() if not node.is_external}
+class AssetSelection(selections.AssetSelection):
+    """A selection of assets, read from text or put together with `|`, `&` and `-`, that can be resolved."""
+
+    __slots__ = ()
+
+    @classmethod
+    def from_string(cls, string: str) -> Self:
+        """Read an expression. Raises InvalidSelectionError where it does not parse."""
+        return cls.from_coercible(string)
+
+    @classmethod
+    def from_coercible(cls, selection: CoercibleToAssetSelection) -> Self:
+        """Return the selection that a text, a key, an asset or a list of these means."""
+        found = coerced(selection)
+        return cls(found.operation, found.operands)
+
+    def resolve(self, all_assets: AssetGraph | Definitions | Iterable[Any]) -> set[AssetKey]:
+        """Return the keys that are meant; external ones where they were asked for.
+
+        Raises InvalidSelectionError for a name that does not exist.
+        """
+        if isinstance(all_assets, Definitions):
+            all_assets = all_assets.graph
+        graph = all_assets if isinstance(all_assets, AssetGraph) else make_graph(all_assets)
+        return {graph.nodes[key].spec.key for key in _find(self, _View(graph), wide=False)}
 
 
-@dataclass(frozen=True, slots=True)
-class _Name:
-    key: str
+class _View:
+    """A graph, and what was found out about it."""
 
-    def keys(self, graph: AssetGraph) -> set[str]:
-        if self.key not in graph.nodes:
-            hint = "" if self.key.endswith("/") else nearest(self.key, graph.nodes)
-            hint = hint or self._wildcard(graph)
-            raise InvalidSelectionError(f"there is no asset {self.key!r}{hint}")
-        return {self.key}
+    def __init__(self, graph: AssetGraph) -> None:
+        self.nodes = graph.nodes
+        self.downstream = graph.downstream
+        self.external = {key for key, node in graph.nodes.items() if node.is_external}
 
-    def _wildcard(self, graph: AssetGraph) -> str:
-        """`ml/*` reads as all downstream of `ml/`; whoever writes it means something else."""
-        if self.key and any(key.startswith(self.key) for key in graph.nodes):
-            return f"; for a wildcard write key:{self.key}*"
-        if self.key and any(key.endswith(self.key) for key in graph.nodes):
-            return f"; for a wildcard write key:*{self.key}"
-        return ""
+    @cached_property
+    def made(self) -> set[str]:
+        return self.nodes.keys() - self.external
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    """`key:` with wildcards; each `*` stands for any text, slashes included."""
+# External assets found by a label are in the answer only if it is `wide`. What begins a walk is found widely:
+# `tag:raw+` is what reads the raw assets, which are made elsewhere. What is made here is the same either way.
 
-    text: str
 
-    def keys(self, graph: AssetGraph) -> set[str]:
-        pattern = re.compile(".*".join(map(re.escape, self.text.split("*"))))
-        found = set(filter(pattern.fullmatch, graph.nodes))
-        if not found:
-            raise InvalidSelectionError(f"no asset has a key like {self.text!r}")
+def _find(selection: selections.AssetSelection, view: _View, *, wide: bool) -> set[str]:
+    operation, operands = selection.operation, selection.operands
+    inner = _WITHIN.get(operation)
+    if inner is None:
+        return _FINDERS[operation](view, wide, *operands)
+    terms = [one for one in operands if isinstance(one, selections.AssetSelection)]
+    parts = [_find(one, view, wide=True) for one in terms]
+    found = inner(view, parts, *operands[len(terms) :])
+    if wide or found.isdisjoint(view.external):
         return found
+    asked = set().union(*(_find(one, view, wide=False) for one in terms))
+    return {key for key in found if key in asked or key not in view.external}
 
 
-@dataclass(frozen=True, slots=True)
-class _Label:
-    attribute: str
-    label: str
+def _all(view: _View, wide: bool, include_sources: bool) -> set[str]:
+    return set(view.nodes) if include_sources else view.made
 
-    def keys(self, graph: AssetGraph) -> set[str]:
-        labels_of = _LABELS[self.attribute]
-        found = {key for key, node in graph.nodes.items() if self.label in labels_of(node)}
-        if not found:
-            known = {label for node in graph.nodes.values() for label in labels_of(node)}
-            raise InvalidSelectionError(
-                f"no asset has the {self.attribute} {self.label!r}{nearest(self.label, known)}"
-            )
-        return found
+
+def _keys(view: _View, wide: bool, *keys: str) -> set[str]:
+    for key in keys:
+        if key not in view.nodes:
+            hint = "" if key.endswith("/") else nearest(key, view.nodes)
+            raise InvalidSelectionError(f"there is no asset {key!r}{hint or _wildcard(key, view.nodes)}")
+    return set(keys)
+
+
+def _wildcard(key: str, known: Iterable[str]) -> str:
+    """`ml/*` reads as all downstream of `ml/`; whoever writes it means something else."""
+    if key and any(one.startswith(key) for one in known):
+        return f"; for a wildcard write key:{key}*"
+    if key and any(one.endswith(key) for one in known):
+        return f"; for a wildcard write key:*{key}"
+    return ""
+
+
+def _pattern(view: _View, wide: bool, text: str) -> set[str]:
+    matches = _matcher(text)
+    return _some({key for key in view.nodes if matches(key)}, f"a key like {text!r}")
+
+
+def _prefixes(view: _View, wide: bool, prefixes: Sequence[str], include_sources: bool) -> set[str]:
+    found: set[str] = set()
+    for prefix in prefixes:
+        start = f"{prefix}/"
+        mine = {key for key in view.nodes if key == prefix or key.startswith(start)}
+        found |= _some(mine, f"a key that begins with {start!r}")
+    return found if wide or include_sources else found - view.external
+
+
+def _substring(view: _View, wide: bool, text: str, include_sources: bool) -> set[str]:
+    matches = _matcher(f"*{text}*")
+    found = _some({key for key in view.nodes if matches(key)}, f"a key with {text!r} in it")
+    return found if wide or include_sources else found - view.external
 
 
 _LABELS: Mapping[str, Callable[[AssetNode], Collection[str]]] = {
@@ -108,47 +162,83 @@ _LABELS: Mapping[str, Callable[[AssetNode], Collection[str]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Walk:
-    """What `of` means, with `up` levels upstream and `down` levels downstream of it; None is all."""
-
-    of: _Term
-    up: int | None
-    down: int | None
-
-    def keys(self, graph: AssetGraph) -> set[str]:
-        start = self.of.keys(graph)
-        nodes = graph.nodes
-        above = _reach(start, self.up, lambda key: nodes[key].upstream)
-        below = _reach(start, self.down, lambda key: graph.downstream[key])
-        return start | {key for key in above | below if not nodes[key].is_external}
-
-
-@dataclass(frozen=True, slots=True)
-class _Not:
-    of: _Term
-
-    def keys(self, graph: AssetGraph) -> set[str]:
-        return graph.nodes.keys() - self.of.keys(graph)
+def _labels(
+    view: _View, wide: bool, attribute: str, labels: Sequence[str], include_sources: bool
+) -> set[str]:
+    labels_of = _LABELS[attribute]
+    found: set[str] = set()
+    for label in labels:
+        if label == NULL:
+            found |= _some(
+                {key for key, node in view.nodes.items() if not labels_of(node)}, f"no {attribute}"
+            )
+            continue
+        matches = _matcher(label)
+        mine = {key for key, node in view.nodes.items() if any(map(matches, labels_of(node)))}
+        if not mine:
+            known = {one for node in view.nodes.values() for one in labels_of(node)}
+            raise InvalidSelectionError(f"no asset has the {attribute} {label!r}{nearest(label, known)}")
+        found |= mine
+    return found if wide or include_sources else found - view.external
 
 
-@dataclass(frozen=True, slots=True)
-class _And:
-    terms: tuple[_Term, ...]
-
-    def keys(self, graph: AssetGraph) -> set[str]:
-        return set.intersection(*(term.keys(graph) for term in self.terms))
-
-
-@dataclass(frozen=True, slots=True)
-class _Or:
-    terms: tuple[_Term, ...]
-
-    def keys(self, graph: AssetGraph) -> set[str]:
-        return set().union(*(term.keys(graph) for term in self.terms))
+def _matcher(text: str) -> Callable[[str], object]:
+    """Return what says whether a text is this one, in which each `*` stands for any text."""
+    if "*" not in text:
+        return text.__eq__
+    return re.compile(".*".join(map(re.escape, text.split("*"))), re.DOTALL).fullmatch
 
 
-_Term = _All | _Name | _Pattern | _Label | _Walk | _Not | _And | _Or
+def _some(found: set[str], what: str) -> set[str]:
+    if not found:
+        raise InvalidSelectionError(f"no asset has {what}")
+    return found
+
+
+def _external(view: _View, wide: bool) -> set[str]:
+    return view.external
+
+
+def _or(view: _View, wide: bool, *terms: selections.AssetSelection) -> set[str]:
+    return set().union(*(_find(one, view, wide=wide) for one in terms))
+
+
+def _not(view: _View, wide: bool, of: selections.AssetSelection) -> set[str]:
+    return (set(view.nodes) if wide else view.made) - _find(of, view, wide=True)
+
+
+def _source_assets(view: _View, wide: bool, of: selections.AssetSelection) -> set[str]:
+    found = _find(of, view, wide=True)
+    return {up for key in found for up in view.nodes[key].upstream if up in view.external}
+
+
+_FINDERS: Mapping[str, Callable[..., set[str]]] = {
+    "all": _all,
+    "keys": _keys,
+    "pattern": _pattern,
+    "prefixes": _prefixes,
+    "substring": _substring,
+    "labels": _labels,
+    "external": _external,
+    "or": _or,
+    "not": _not,
+    "source_assets": _source_assets,
+}
+
+
+def _and(view: _View, parts: list[set[str]]) -> set[str]:
+    return set.intersection(*parts)
+
+
+def _walk(
+    view: _View, parts: list[set[str]], up: int | None, down: int | None, include_self: bool
+) -> set[str]:
+    (start,) = parts
+    nodes = view.nodes
+    above = _reach(start, up, lambda key: nodes[key].upstream)
+    below = _reach(start, down, view.downstream.__getitem__)
+    reached = (above | below) - view.external
+    return reached | start if include_self else reached - start
 
 
 def _reach(start: set[str], levels: int | None, nexts: Callable[[str], Iterable[str]]) -> set[str]:
@@ -161,139 +251,33 @@ def _reach(start: set[str], levels: int | None, nexts: Callable[[str], Iterable[
     return reached
 
 
-# --------------------------------------------------------------------------------------------- how it is read
-
-_SPACE = re.compile(r"\s*")
-_WORD = re.compile(r"[^\s()\"'+*,:=]+")
-_KEY_PATTERN = re.compile(r"[^\s()\"'+,]+")
-_VALUE = re.compile(r"[^\s()\"'+*,]+")
-_TAG = re.compile(r"[^\s()\"'+*,=]+")
-_QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
-_BEFORE = re.compile(r"(\d+)\+(?=[^\s)+*,])|(\++)|(\*)(?=[^\s)+*,])")
-_AFTER = re.compile(r"\+(\d+)(?![^\s)])|(\++)|(\*)")
-_COLON = re.compile(":")
-_EQUALS = re.compile("=")
-_OPERATORS = ("and", "or", "not")
+def _roots(view: _View, parts: list[set[str]]) -> set[str]:
+    (found,) = parts
+    inside = found - view.external
+    return {key for key in found if inside.isdisjoint(up for up in view.nodes[key].upstream if up != key)}
 
 
-class _Parser:
-    """Recursive descent over one expression; `_at` is the column that comes next."""
+def _sinks(view: _View, parts: list[set[str]]) -> set[str]:
+    (found,) = parts
+    inside = found - view.external
+    return {key for key in found if inside.isdisjoint(view.downstream[key])}
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._at = 0
 
-    def parse(self) -> _Term:
-        term = self._either()
-        if self._peek():
-            self._fail("expected 'and' or 'or'")
-        return term
+def _materializable(view: _View, parts: list[set[str]]) -> set[str]:
+    return parts[0] - view.external
 
-    def _either(self) -> _Term:
-        terms = [self._both()]
-        while self._take("or"):
-            terms.append(self._both())
-        return terms[0] if len(terms) == 1 else _Or(tuple(terms))
 
-    def _both(self) -> _Term:
-        terms = [self._negated()]
-        while self._take("and"):
-            terms.append(self._negated())
-        return terms[0] if len(terms) == 1 else _And(tuple(terms))
+def _neighbors(view: _View, parts: list[set[str]]) -> set[str]:
+    (found,) = parts
+    makers = {id(view.nodes[key].definition) for key in found - view.external}
+    return found | {key for key in view.made if id(view.nodes[key].definition) in makers}
 
-    def _negated(self) -> _Term:
-        return _Not(self._negated()) if self._take("not") else self._walk()
 
-    def _walk(self) -> _Term:
-        self._peek()
-        up = self._levels(_BEFORE)
-        term = self._single()
-        down = self._levels(_AFTER)
-        return term if up == down == 0 else _Walk(term, up, down)
-
-    def _levels(self, pattern: re.Pattern[str]) -> int | None:
-        found = self._match(pattern)
-        if found is None:
-            return 0
-        number, pluses, star = found.groups()
-        return None if star else int(number) if number else len(pluses)
-
-    def _single(self) -> _Term:
-        if self._text.startswith("*", self._at):
-            self._at += 1
-            return _All()
-        if self._text.startswith("(", self._at):
-            return self._group()
-        start = self._at
-        quoted = self._quoted()
-        if quoted is not None:
-            return _Name(quoted)
-        word = self._match(_WORD)
-        if word is None or word[0].lower() in _OPERATORS:
-            self._fail("expected an asset, a filter such as group:x, 'not' or '('", start)
-        return self._filter(word[0], start) if self._match(_COLON) else _Name(word[0])
-
-    def _group(self) -> _Term:
-        start = self._at
-        self._at += 1
-        term = self._either()
-        if self._peek() != ")":
-            self._fail("expected 'and', 'or' or ')'" if self._peek() else "this '(' is never closed", start)
-        self._at += 1
-        return term
-
-    def _filter(self, attribute: str, start: int) -> _Term:
-        if attribute == "key":
-            key = self._value(_KEY_PATTERN)
-            return _Pattern(key) if "*" in key else _Name(key)
-        if attribute not in _LABELS:
-            known = ("key", *_LABELS)
-            hint = nearest(attribute, known) or "; there are " + ", ".join(f"{one}:" for one in known)
-            self._fail(f"there is no filter {attribute!r}{hint}", start)
-        label = self._value(_TAG if attribute == "tag" else _VALUE)
-        if attribute == "tag" and self._match(_EQUALS):
-            label += f"={self._value(_VALUE)}"
-        return _Label(attribute, label)
-
-    def _value(self, bare: re.Pattern[str]) -> str:
-        quoted = self._quoted()
-        if quoted is not None:
-            return quoted
-        found = self._match(bare)
-        if found is None:
-            self._fail("expected a value; one that is empty or has a space, '+' or '*' in it needs quotes")
-        return found[0]
-
-    def _quoted(self) -> str | None:
-        found = self._match(_QUOTED)
-        if found is not None:
-            return found[1] if found[1] is not None else found[2]
-        if self._text[self._at : self._at + 1] in ("'", '"'):
-            self._fail("this quote is never closed")
-        return None
-
-    def _peek(self) -> str:
-        """Skip white space; return the character that comes next, or "" at the end."""
-        self._match(_SPACE)
-        return self._text[self._at : self._at + 1]
-
-    def _take(self, operator: str) -> bool:
-        self._peek()
-        found = _WORD.match(self._text, self._at)
-        if found is None or found[0].lower() != operator:
-            return False
-        self._at = found.end()
-        return True
-
-    def _match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        found = pattern.match(self._text, self._at)
-        if found is not None:
-            self._at = found.end()
-        return found
-
-    def _fail(self, what: str, at: int | None = None) -> NoReturn:
-        at = self._at if at is None else at
-        if self._text[at : at + 1] == ",":
-            what = "a comma joins nothing: write 'or', or give a list"
-        line = re.sub(r"\s", " ", self._text)
-        raise InvalidSelectionError(f"the selection does not parse: {what}\n    {line}\n    {' ' * at}^")
+_WITHIN: Mapping[str, Callable[..., set[str]]] = {
+    "and": _and,
+    "walk": _walk,
+    "roots": _roots,
+    "sinks": _sinks,
+    "materializable": _materializable,
+    "neighbors": _neighbors,
+}

@@ -63,7 +63,7 @@ class Declarations:
         Of a graph it is that of each of its ops, and of how they are joined.
         """
         found = []
-        for path, node in definition.nodes.items():
+        for path, node in definition.op_nodes.items():
             if path:
                 found.append(f"{path}={node.inputs}")
             found.append(self._fingerprints.of(node.op.function))
@@ -116,7 +116,7 @@ def _by_name(one: tuple[str, str | None, str]) -> tuple[str, str, str]:
 
 def _default_digest(definition: AssetsDefinition) -> str | None:
     digests = {}
-    for path, node in definition.nodes.items():
+    for path, node in definition.op_nodes.items():
         if node.op.config is not None:
             config = default_config(node.op.config)
             if config is None:

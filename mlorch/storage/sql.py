@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, func, make_url, select, tuple_
+from sqlalchemy import Connection, Engine, Select, func, make_url, select, tuple_
 from sqlalchemy.exc import ArgumentError
 
 from mlorch.errors import StorageError
-from mlorch.events import Event, Json
+from mlorch.events import Event, Json, StepFailed
 from mlorch.log import LATEST_KINDS, Record, Slot, slots_of
 from mlorch.storage import schema, tables
-from mlorch.storage.bodies import Encoder, decode, decode_shared
+from mlorch.storage.bodies import SOME, Encoder, decode, decode_shared, no_collection
 from mlorch.storage.sqlite import connect, explained, insert, reading, text_of, writing
 
 
@@ -104,8 +104,8 @@ class SqlLog:
         if asset is not None:
             query = query.where(columns.asset == asset)
         query = query.order_by(columns.seq.desc() if newest_first else columns.seq).limit(limit)
-        with reading(self.engine) as connection:
-            return self._records(connection, connection.execute(query).all())
+        with no_collection(), reading(self.engine) as connection:
+            return [record for _, record in self._records(connection, query)]
 
     def latest(
         self,
@@ -116,7 +116,7 @@ class SqlLog:
         if kind not in LATEST_KINDS:
             raise KeyError(kind)
         columns = tables.latest.c
-        query = _LATEST.where(columns.kind == kind)
+        query = (_LATEST_SLOTS if kind == StepFailed.kind else _LATEST).where(columns.kind == kind)
         queries = [query]
         if slots is not None:
             named = {
@@ -125,10 +125,12 @@ class SqlLog:
             queries = [query.where(_SLOT.in_(some)) for some in _chunks(named)]
         elif assets is not None:
             queries = [query.where(columns.asset.in_(some)) for some in _chunks(assets)]
-        with reading(self.engine) as connection:
-            rows = [row for query in queries for row in connection.execute(query)]
-            records = self._records(connection, [row[:-2] for row in rows])
-        return {(row[-2], row[-1] or None): record for row, record in zip(rows, records, strict=True)}
+        with no_collection(), reading(self.engine) as connection:
+            return {
+                (row[-2], row[-1] or None) if len(row) > _COLUMNS else (row[4], row[5]): record
+                for query in queries
+                for row, record in self._records(connection, query)
+            }
 
     def position(self, follower: str) -> int:
         columns = tables.positions.c
@@ -143,9 +145,15 @@ class SqlLog:
         """Close the connections; using the log again opens new ones."""
         self.engine.dispose()
 
-    def _records(self, connection: Connection, rows: Sequence[Any]) -> list[Record]:
+    def _records(self, connection: Connection, query: Select[Any]) -> Iterator[tuple[Any, Record]]:
+        """Yield the rows of a query with their records; never are all rows in memory at once."""
         try:
-            return decode(rows, self._shared, lambda digests: self._find(connection, digests))
+            for rows in connection.execute(query).partitions(SOME):
+                yield from zip(
+                    rows,
+                    decode(rows, self._shared, lambda digests: self._find(connection, digests)),
+                    strict=True,
+                )
         except (KeyError, TypeError, ValueError) as error:
             raise StorageError(
                 f"{self.engine.url.database} has a record that can't be read ({error!r}). If a newer mlorch "
@@ -188,9 +196,12 @@ _POINT = _POINTER.on_conflict_do_update(
     index_elements=["kind", "asset", "partition"], set_={"seq": _POINTER.excluded.seq}
 )
 
-_LATEST = select(tables.events, tables.latest.c.asset, tables.latest.c.partition).join(
-    tables.latest, tables.latest.c.seq == tables.events.c.seq
-)
+_COLUMNS = len(tables.events.c)
+
+_LATEST = select(tables.events).join(tables.latest, tables.latest.c.seq == tables.events.c.seq)
+
+_LATEST_SLOTS = _LATEST.add_columns(tables.latest.c.asset, tables.latest.c.partition)
+"""The same with the slots, for facts that may be the latest of several."""
 
 _SLOT = tuple_(tables.latest.c.asset, tables.latest.c.partition)
 

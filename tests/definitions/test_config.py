@@ -10,7 +10,8 @@ import pytest
 from pydantic import model_validator
 
 from mlorch import Config, ConfigurableResource, EnvVar, PermissiveConfig, RunConfig
-from mlorch.definitions.config import default_config, make_config, mask
+from mlorch.definitions.config import default_config, make_config
+from mlorch.definitions.fields import mask
 from mlorch.errors import InvalidConfigError
 
 

@@ -174,8 +174,8 @@ def test_what_cannot_come_back_from_a_worker_is_told_by_its_text(tmp_path):
 
 def test_what_cannot_be_sent_to_a_worker_says_why(tmp_path):
     (failure,) = run([connected], tmp_path, resources={"connection": Connection()}).failures
-    assert failure.error["message"].startswith("the step could not be sent to its worker or back: ")
-    assert failure.error["message"].endswith("TypeError: a connection stays where it is")
+    assert (failure.error["type"], failure.error["exit_code"]) == ("WorkerError", 1)
+    assert "be sent to its worker: TypeError: a connection stays where it is" in failure.error["message"]
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import pickle
 import shutil
 import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier, Thread, Timer
 from typing import Any
@@ -17,7 +19,7 @@ import pytest
 from sqlalchemy import event
 
 from mlorch.errors import StorageError
-from mlorch.events import Input
+from mlorch.events import AssetMaterialized, Input
 from mlorch.log import follow
 from mlorch.storage.sql import SqlLog, find_log, open_log
 from tests.crashes.appending import SIZE, check, start
@@ -317,6 +319,46 @@ def test_processes_append_to_one_new_database_and_a_follower_misses_nothing(path
         assert [process.returncode for process, _ in begun] == [0, 0]
         assert seen == list(range(1, 2 * 40 * SIZE + 1))
         check(log.read(), [told for _, told in begun])
+
+
+def test_a_materialization_read_is_one_like_any_other(log: SqlLog) -> None:
+    fact = made("a", "p", metadata={"rows": 1}, metrics={"auc": 0.5}, size=3, config={"depth": 2})
+    log.append([fact] * 7)
+    read = [record.event for record in log.read()]
+    assert read[0] == fact
+    assert fact == read[1]
+    assert read[2] in (fact,)
+    assert repr(read[3]) == repr(fact)
+    assert pickle.loads(pickle.dumps(read[4])) == fact
+    assert isinstance(read[5], AssetMaterialized)
+    assert replace(read[5], size=4) == made(
+        "a", "p", metadata={"rows": 1}, metrics={"auc": 0.5}, size=4, config={"depth": 2}
+    )
+    assert isinstance(read[6], AssetMaterialized)
+    assert (read[6].metadata, read[6].size) == ({"rows": 1}, 3)
+    assert {type(one) for one in read} == {AssetMaterialized}
+
+
+def test_a_materialization_read_has_no_attributes_of_its_own(log: SqlLog) -> None:
+    log.append([made()])
+    with pytest.raises(AttributeError, match="'AssetMaterialized' object has no attribute 'sise'"):
+        log.read()[0].event.sise  # noqa: B018
+
+
+def test_threads_may_look_at_one_materialization_at_once(log: SqlLog) -> None:
+    log.append([made(f"a{number}", size=number) for number in range(2000)])
+    read, ready, seen = log.read(), Barrier(3), list[list[int | None]]()
+
+    def look() -> None:
+        ready.wait()
+        seen.append([record.event.size for record in read if isinstance(record.event, AssetMaterialized)])
+
+    threads = [Thread(target=look) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [list(range(2000))] * 3
 
 
 def test_garbage_is_collected_after_reading_as_before(log: SqlLog) -> None:
