@@ -45,7 +45,10 @@ class Keeper:
         self.outputs.add(produced.output)
         targets = [one for one in call.targets if self._place(one) == (call.path, produced.output)]
         for target, value in self._parts(targets, produced.value):
-            self.materializations.append(self._materialized(target, replace(produced, value=value)))
+            made = self._materialized(target, replace(produced, value=value))
+            self.materializations.append(made)
+            if call.path:
+                self.passed.append(_kept(made, produced.output))
         if not targets:
             self._pass_on(produced)
 
@@ -211,7 +214,7 @@ class Keeper:
             if "" in configs:
                 recorded = configs[""].recorded
             digest = owner_digest({path: one.digest for path, one in configs.items()})
-            self._config = recorded or None if not configs else recorded, digest
+            self._config = recorded if configs else None, digest
         return self._config
 
     def _inputs(self, target: Target) -> tuple[Input, ...]:
@@ -241,6 +244,14 @@ class Keeper:
 
 
 _UNSAFE_STEP = {ord(char): f"%{ord(char):02X}" for char in '%\\?*"<>|\0[]'}
+
+
+def _kept(made: AssetMaterialized, output: str) -> Kept:
+    """Return the value of an asset as the ops after it read it."""
+    slot = made.asset, made.partition
+    return Kept(
+        slot, made.uri, made.content_hash, made.io_manager, made.metadata, made.run_id, made.step, output
+    )
 
 
 def _environment(function: Callable[..., Any], tools: Tools) -> Mapping[str, str]:

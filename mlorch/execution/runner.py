@@ -1,148 +1,100 @@
-"""Carries a plan out: submits what is ready, reports facts. The one writer of a run."""
+"""Carries a plan out: submits what is ready, reports facts."""
 
 from __future__ import annotations
 
 import heapq
-import threading
+import random
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import BrokenExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Any, Self
+from typing import Any
 
-from mlorch.definitions.assets import AssetsDefinition
-from mlorch.errors import StorageError
-from mlorch.events import (
-    AssetMaterialized,
-    Event,
-    RunFinished,
-    RunStarted,
-    StepFailed,
-    StepRetried,
-    StepSkipped,
-    StepStarted,
-)
+from mlorch.events import AssetMaterialized, CheckEvaluated, Event, RunFinished, RunStarted, StepFailed
+from mlorch.events import StepRetried, StepSkipped, StepStarted
+from mlorch.execution.board import Board
+from mlorch.execution.call import Kept, Outcome, Tools
+from mlorch.execution.calls import Caller
 from mlorch.execution.executors import Performing, StepExecutor
 from mlorch.execution.run import Run
-from mlorch.execution.step import Argument, Call, Kept, Outcome, Tools, perform
-from mlorch.log import EventLog, History, Record, Slot
+from mlorch.execution.step import perform
+from mlorch.execution.writer import Writer
+from mlorch.log import EventLog, Record
 from mlorch.planning.plan import Plan, PlannedStep
 from mlorch.planning.staleness import Assessment
-
-FLUSH_SECONDS = 0.25
-"""Facts wait about this long for their transaction, at most twice as long."""
-
-FLUSH_FACTS = 2_000
 
 
 @dataclass(slots=True)
 class RunResult:
-    """What a run came to."""
+    """What a run came to, or several runs of one plan together."""
 
     run_id: str
     status: str
     materializations: list[AssetMaterialized] = field(default_factory=list)
     skipped: list[StepSkipped] = field(default_factory=list)
     failures: list[StepFailed] = field(default_factory=list)
+    checks: list[CheckEvaluated] = field(default_factory=list)
     exceptions: list[BaseException] = field(default_factory=list)
     """What the failed steps raised, where they ran in this process."""
+    passed: dict[tuple[str, str], list[Kept]] = field(default_factory=dict)
+    """By step and output, what ops passed on."""
+
+    def add(self, other: RunResult) -> None:
+        """Take over what another run came to."""
+        for name in ("materializations", "skipped", "failures", "checks", "exceptions"):
+            getattr(self, name).extend(getattr(other, name))
+        self.passed.update(other.passed)
+        if other.status != "SUCCESS":
+            self.status = other.status
 
 
-class Writer:
-    """Collects facts and appends them in batches; tells a listener each of them at once.
+@dataclass(slots=True)
+class RunInHand:
+    """One of the runs of a plan: begins with its first step, ends with its last."""
 
-    While it is entered no fact waits long, though a step of an hour may run in this thread.
-    """
+    run: Run
+    started: RunStarted
+    waiting: int = 0
+    """Steps that are not over."""
+    has_begun: bool = False
+    result: RunResult = field(init=False)
 
-    def __init__(self, log: EventLog, history: History, listen: Callable[[Event], None] | None) -> None:
-        self._log = log
-        self._history = history
-        self._listen = listen
-        self._waiting: list[Event] = []
-        self._flushed_at = time.monotonic()
-        self._lock = threading.Lock()
-        self._stopped = threading.Event()
-        self._clock = threading.Thread(target=self._keep_flushing, name="mlorch-writer", daemon=True)
-
-    def add(self, *facts: Event) -> None:
-        self._waiting.extend(facts)
-        if self._listen is not None:
-            for fact in facts:
-                self._listen(fact)
-
-    def flush(self, *, only_if_due: bool = False) -> None:
-        """Append what waits in one transaction; `only_if_due` leaves a batch that is young and small.
-
-        What could not be appended stays, for the next time.
-        """
-        with self._lock:
-            now = time.monotonic()
-            if only_if_due and now - self._flushed_at < FLUSH_SECONDS and len(self._waiting) < FLUSH_FACTS:
-                return
-            self._flushed_at = now
-            facts = [self._numbered(fact) for fact in self._waiting]
-            if not facts:
-                return
-            numbers = self._log.append(facts)
-            del self._waiting[: len(facts)]
-            for seq, fact in zip(numbers, facts, strict=True):
-                self._history.add(Record(seq, fact))
-
-    def __enter__(self) -> Self:
-        self._clock.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._clock.join()
-
-    def _keep_flushing(self) -> None:
-        while not self._stopped.wait(FLUSH_SECONDS):
-            # The runner meets the same error when it flushes next, or it has passed by then.
-            with suppress(StorageError, OSError):
-                self.flush(only_if_due=True)
-
-    def _numbered(self, fact: Event) -> Event:
-        """Give inputs the numbers of facts that were appended after they were read."""
-        if not isinstance(fact, AssetMaterialized) or all(one.seq is not None for one in fact.inputs):
-            return fact
-        numbers = [one.seq or self._history.current((one.asset, one.partition)).seq for one in fact.inputs]
-        if not any(numbers):
-            return fact
-        inputs = (one._replace(seq=seq) for one, seq in zip(fact.inputs, numbers, strict=True))
-        return replace(fact, inputs=tuple(inputs))
+    def __post_init__(self) -> None:
+        self.result = RunResult(self.run.run_id, "SUCCESS")
 
 
 class Runner:
     """One plan on its way; `carry_out` makes one."""
 
-    def __init__(self, plan: Plan, run: Run, assessment: Assessment, tools: Tools, writer: Writer) -> None:
-        self._plan = plan
-        self._run = run
+    def __init__(
+        self,
+        plan: Plan,
+        runs: Sequence[RunInHand],
+        assessment: Assessment,
+        tools: Tools,
+        writer: Writer,
+        given: Mapping[tuple[str, str], Any],
+    ) -> None:
+        self._board = Board(plan.steps)
+        self._runs = runs
         self._assessment = assessment
         self._tools = tools
         self._writer = writer
-        self._history = assessment.history
-        self._waiting = [len(step.waits_for) for step in plan.steps]
-        self._below: list[list[int]] = [[] for _ in plan.steps]
-        for index, step in enumerate(plan.steps):
-            for above in step.waits_for:
-                self._below[above].append(index)
-        self._ready = [index for index, count in enumerate(self._waiting) if not count]
+        self._caller = Caller(assessment, given)
         self._retries: list[tuple[float, int, int]] = []
         self._running: dict[Performing, tuple[int, int]] = {}
         self._done: SimpleQueue[Performing] = SimpleQueue()
-        self._blocked: set[int] = set()
-        self.result = RunResult(run.run_id, "SUCCESS")
+        self._fresh_units: dict[int, bool] = {}
+        for step in plan.steps:
+            runs[step.run].waiting += 1
 
     def work(self, executor: StepExecutor) -> None:
         """Submit and collect until every step is made, skipped or failed."""
-        while self._ready or self._running or self._retries:
+        board = self._board
+        while board or self._running or self._retries:
             self._revive(executor)
-            while self._ready and len(self._running) < executor.workers:
-                index = heapq.heappop(self._ready)
+            while board and len(self._running) < executor.workers:
+                index = board.take()
                 if not self._is_skipped(index):
                     self._submit(executor, index, 1)
             if self._running or self._retries:
@@ -150,86 +102,78 @@ class Runner:
 
     def settle(self) -> None:
         """Wait for the steps that still run after `work` was broken off, and report what they have made."""
-        for future in self._running:
-            self._take(_outcome(future))
+        for future, (index, _) in self._running.items():
+            self._take(index, _outcome(future))
+
+    def finish(self, status: str, reason: str) -> None:
+        """End every run that has begun and not ended."""
+        for hand in self._runs:
+            if hand.has_begun and hand.waiting:
+                hand.result.status = status
+                self._writer.add(_finished(hand.result, reason))
 
     def _is_skipped(self, index: int) -> bool:
-        step = self._plan.steps[index]
-        reason = ""
-        if index in self._blocked:
-            reason = "something upstream failed"
-        elif step.is_conditional and self._assessment.status(step.slot).status == "FRESH":
-            reason = "its inputs came out with the same data versions"
-        if not reason:
+        board, step = self._board, self._board.steps[index]
+        if board.is_blocked(index):
+            self._skip(step, "something upstream failed", is_blocked=True)
+            board.fail(index)
+        elif (name := board.unmade_input(index)) is not None:
+            self._skip(step, f"{name} was not made")
+            board.skip(index)
+        elif step.unit.is_conditional and self._is_fresh(step):
+            self._skip(step, "its inputs came out with the same data versions")
+            board.leave_out(index)
+        else:
             return False
-        skipped = StepSkipped(
-            run_id=self._run.run_id,
-            at=time.time(),
-            step=step.name,
-            asset=step.slot[0],
-            partition=step.slot[1],
-            reason=reason,
-            is_blocked=index in self._blocked,
-        )
-        self._writer.add(skipped)
-        self.result.skipped.append(skipped)
-        self._release(index, failed=skipped.is_blocked)
+        self._over(step)
         return True
 
+    def _is_fresh(self, step: PlannedStep) -> bool:
+        """Tell whether all that is made together with a step turned out fresh; asked once for all of it."""
+        known = self._fresh_units.get(id(step.unit))
+        if known is None:
+            status = self._assessment.status
+            known = all(status(slot).status == "FRESH" for slot in step.unit.slots)
+            self._fresh_units[id(step.unit)] = known
+        return known
+
+    def _skip(self, step: PlannedStep, reason: str, *, is_blocked: bool = False) -> None:
+        hand = self._begin(step)
+        skipped = StepSkipped(**self._about(step), reason=reason, is_blocked=is_blocked)
+        self._writer.add(skipped)
+        hand.result.skipped.append(skipped)
+
+    def _begin(self, step: PlannedStep) -> RunInHand:
+        hand = self._runs[step.run]
+        if not hand.has_begun:
+            hand.has_begun = True
+            self._writer.add(hand.started)
+        return hand
+
+    def _over(self, step: PlannedStep) -> None:
+        hand = self._runs[step.run]
+        hand.waiting -= 1
+        if not hand.waiting:
+            self._writer.add(_finished(hand.result, ""))
+
+    def _about(self, step: PlannedStep) -> dict[str, Any]:
+        return {
+            "run_id": self._runs[step.run].run.run_id,
+            "at": time.time(),
+            "step": step.name,
+            "asset": step.unit.asset,
+            "partition": step.unit.partition,
+        }
+
     def _submit(self, executor: StepExecutor, index: int, attempt: int) -> None:
-        step = self._plan.steps[index]
-        self._writer.add(
-            StepStarted(
-                run_id=self._run.run_id,
-                at=time.time(),
-                step=step.name,
-                asset=step.slot[0],
-                partition=step.slot[1],
-                attempt=attempt,
-            )
-        )
+        step = self._board.steps[index]
+        hand = self._begin(step)
+        self._writer.add(StepStarted(**self._about(step), attempt=attempt))
         self._writer.flush(only_if_due=True)
-        future = executor.submit(perform, self._call(step, attempt), self._tools)
+        call = self._caller.call(step, hand.run, attempt)
+        future = executor.submit(perform, call, self._tools, timeout=step.node.op.timeout)
         self._running[future] = index, attempt
         future.add_done_callback(self._done.put)
-
-    def _call(self, step: PlannedStep, attempt: int) -> Call:
-        key = step.slot[0]
-        definition = self._definition(key)
-        declared = self._assessment.declared[key]
-        inputs = tuple(self._history.current(one) for read in step.reads for one in read.slots)
-        if len(step.reads) > 1:
-            inputs = tuple(dict.fromkeys(inputs))
-        return Call(
-            run=self._run,
-            definition=definition,
-            slot=step.slot,
-            attempt=attempt,
-            arguments=tuple(
-                Argument(
-                    read.dependency.argument,
-                    read.dependency.annotation,
-                    tuple(self._kept(one) for one in read.slots),
-                )
-                for read in step.reads
-                if read.dependency.argument is not None
-            ),
-            inputs=inputs,
-            code_version=declared.code_version or self._run.run_id,
-            is_code_declared=declared.code_version is not None,
-            default_config_digest=declared.default_config_digest,
-        )
-
-    def _definition(self, key: str) -> AssetsDefinition:
-        definition = self._assessment.graph.nodes[key].definition
-        assert definition is not None, "an external asset is never planned"
-        return definition
-
-    def _kept(self, slot: Slot) -> Kept:
-        made = self._history.made(slot)
-        if made is None:
-            return Kept(slot)
-        return Kept(slot, made.uri, made.content_hash, made.io_manager, made.metadata)
 
     def _collect(self) -> None:
         wait = max(0.0, self._retries[0][0] - time.monotonic()) if self._retries else None
@@ -239,92 +183,95 @@ class Runner:
             return
         index, attempt = self._running.pop(future)
         outcome = _outcome(future)
-        self._take(outcome)
+        self._take(index, outcome)
         if outcome.error is None:
-            self._release(index, failed=False)
+            self._succeed(index, outcome)
         else:
             self._fail(index, attempt, outcome, outcome.error)
         self._writer.flush(only_if_due=True)
 
-    def _take(self, outcome: Outcome) -> None:
+    def _take(self, index: int, outcome: Outcome) -> None:
+        result = self._runs[self._board.steps[index].run].result
         for fact in outcome.facts:
             if isinstance(fact, AssetMaterialized):
-                self._history.add(Record(0, fact))
-                self.result.materializations.append(fact)
+                self._caller.made(Record(0, fact))
+                result.materializations.append(fact)
+            elif isinstance(fact, CheckEvaluated):
+                result.checks.append(fact)
             self._writer.add(fact)
 
+    def _succeed(self, index: int, outcome: Outcome) -> None:
+        board, step = self._board, self._board.steps[index]
+        self._caller.passed(step, outcome.passed)
+        result = self._runs[step.run].result
+        for kept in outcome.passed:
+            result.passed.setdefault((step.name, kept.output), []).append(kept)
+        keys: dict[str, list[str]] = {}
+        for kept in outcome.passed:
+            if kept.mapping_key is not None:
+                keys.setdefault(kept.output, []).append(kept.mapping_key)
+        known = len(board.steps)
+        board.done(index, outcome.outputs, keys)
+        self._runs[step.run].waiting += len(board.steps) - known
+        self._over(step)
+
     def _fail(self, index: int, attempt: int, outcome: Outcome, error: Mapping[str, Any]) -> None:
-        step = self._plan.steps[index]
-        policy = self._definition(step.slot[0]).retry_policy
-        about: dict[str, Any] = {
-            "run_id": self._run.run_id,
-            "at": time.time(),
-            "step": step.name,
-            "asset": step.slot[0],
-            "partition": step.slot[1],
-            "attempt": attempt,
-            "error": error,
-        }
-        if policy is not None and attempt <= policy.max_retries:
-            delay = policy.wait(attempt)
+        step = self._board.steps[index]
+        about = {**self._about(step), "attempt": attempt, "error": error}
+        delay = _delay(step, attempt, outcome)
+        if delay is not None:
             self._writer.add(StepRetried(**about, delay=delay))
             heapq.heappush(self._retries, (time.monotonic() + delay, index, attempt + 1))
             return
-        failed = StepFailed(**about)
+        slots = step.unit.slots if len(step.unit.slots) > 1 else ()
+        failed = StepFailed(**about, slots=slots)
         self._writer.add(failed)
-        self.result.failures.append(failed)
-        self.result.status = "FAILURE"
+        result = self._runs[step.run].result
+        result.failures.append(failed)
+        result.status = "FAILURE"
         if outcome.exception is not None:
-            self.result.exceptions.append(outcome.exception)
-        self._release(index, failed=True)
+            result.exceptions.append(outcome.exception)
+        self._board.fail(index)
+        self._over(step)
 
     def _revive(self, executor: StepExecutor) -> None:
         while self._retries and self._retries[0][0] <= time.monotonic():
             _, index, attempt = heapq.heappop(self._retries)
             self._submit(executor, index, attempt)
 
-    def _release(self, index: int, *, failed: bool) -> None:
-        for below in self._below[index]:
-            if failed:
-                self._blocked.add(below)
-            self._waiting[below] -= 1
-            if not self._waiting[below]:
-                heapq.heappush(self._ready, below)
-
 
 def carry_out(
     plan: Plan,
-    run: Run,
-    started: RunStarted,
+    runs: Sequence[RunInHand],
     *,
     assessment: Assessment,
     tools: Tools,
     log: EventLog,
     executor: StepExecutor,
     listen: Callable[[Event], None] | None = None,
-) -> RunResult:
-    """Perform the plan and record it; `listen` is told each fact as it happens.
+    given: Mapping[tuple[str, str], Any] | None = None,
+) -> None:
+    """Perform the plan and record it, each step in the run that it belongs to; results are in `runs`.
 
-    An interrupt (KeyboardInterrupt) ends the run as CANCELED, anything else that breaks it off as FAILURE,
-    with what was made; both are raised again.
+    `listen` is told each fact as it happens; `given` has the values of inputs that nothing in the plan
+    fills, by path of the op and input. An interrupt (KeyboardInterrupt) ends what has begun as CANCELED,
+    anything else that breaks it off as FAILURE, with what was made; both are raised again.
     """
     with Writer(log, assessment.history, listen) as writer:
-        runner = Runner(plan, run, assessment, tools, writer)
-        result, reason = runner.result, ""
-        writer.add(started)
+        runner = Runner(plan, runs, assessment, tools, writer, given or {})
         try:
             runner.work(executor)
         except BaseException as error:
             is_interrupt = isinstance(error, KeyboardInterrupt)
-            result.status = "CANCELED" if is_interrupt else "FAILURE"
-            reason = "interrupted" if is_interrupt else f"{type(error).__name__}: {error}"
             executor.stop()
             runner.settle()
+            if is_interrupt:
+                runner.finish("CANCELED", "interrupted")
+            else:
+                runner.finish("FAILURE", f"{type(error).__name__}: {error}")
             raise
         finally:
-            writer.add(_finished(result, reason))
             writer.flush()
-    return result
 
 
 def _finished(result: RunResult, reason: str) -> RunFinished:
@@ -338,20 +285,24 @@ def _finished(result: RunResult, reason: str) -> RunFinished:
     return RunFinished(run_id=result.run_id, at=at, status=result.status, counts=counts, reason=reason)
 
 
+def _delay(step: PlannedStep, attempt: int, outcome: Outcome) -> float | None:
+    """Return the seconds to wait for another attempt, or None where there is none."""
+    if not outcome.may_retry:
+        return None
+    if outcome.retry is not None:
+        most, seconds = outcome.retry
+        return (seconds or 0.0) if attempt <= most else None
+    policy = step.node.retry_policy
+    if policy is None or attempt > policy.max_retries:
+        return None
+    return policy.wait(attempt, random.random())
+
+
 def _outcome(future: Performing) -> Outcome:
     """Return what a call came to; where it never arrived or never came back, what is known of that."""
     try:
         outcome: Outcome = future.result()
         return outcome
-    except BrokenExecutor as error:
-        message = f"the workers ended, because of this step or of one beside it: {_text(error)}"
     except Exception as error:  # noqa: BLE001 - what does not travel ends the step, not the run
-        message = f"the step could not be sent to its worker or back: {_text(error)}"
-    return Outcome([], {"type": "WorkerError", "message": message, "traceback": "", "exit_code": 1})
-
-
-def _text(error: Exception) -> str:
-    """Return an error in one line, with its cause: of a worker's, which is a traceback as text, the end."""
-    said = [str(one).strip('" \n') for one in (error, error.__cause__) if one is not None]
-    lines = [text.rpartition("\n")[2] if "Traceback" in text else " ".join(text.split()) for text in said]
-    return "; ".join(line for line in lines if line)
+        about = {"type": type(error).__name__, "message": str(error), "traceback": "", "exit_code": 1}
+        return Outcome(error=about)

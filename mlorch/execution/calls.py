@@ -1,0 +1,143 @@
+"""From a planned step to the call that makes it: its arguments, and what it is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from mlorch.definitions.graphs import Constant, FanIn, GraphInput, OpOutput
+from mlorch.definitions.ops import Nothing
+from mlorch.definitions.results import NO_VALUE
+from mlorch.execution.call import Argument, Call, Kept, Target
+from mlorch.execution.run import Run
+from mlorch.log import History, Record, Slot
+from mlorch.planning.plan import PlannedStep, Unit
+from mlorch.planning.staleness import Assessment, Read
+
+
+class Caller:
+    """Makes the calls of a plan, and remembers what earlier ones made and passed on."""
+
+    def __init__(self, assessment: Assessment, given: Mapping[tuple[str, str], Any]) -> None:
+        self._assessment = assessment
+        self._given = given
+        self._passed: dict[tuple[int, str, str], dict[str | None, Kept]] = {}
+
+    @property
+    def _history(self) -> History:
+        return self._assessment.history
+
+    def made(self, record: Record) -> None:
+        """Take over a materialization."""
+        self._history.add(record)
+
+    def passed(self, step: PlannedStep, kept: Iterable[Kept]) -> None:
+        """Take over what a step passed on to others of its unit."""
+        for one in kept:
+            key = step.mapping_key if one.mapping_key is None else one.mapping_key
+            self._passed.setdefault((id(step.unit), step.node.path, one.output), {})[key] = one
+
+    def call(self, step: PlannedStep, run: Run, attempt: int) -> Call:
+        """Return the next attempt at a step."""
+        unit = step.unit
+        return Call(
+            run=run,
+            owner=unit.owner,
+            path=step.node.path,
+            step=step.name,
+            section=unit.section,
+            slots=unit.slots,
+            partitions=unit.partitions,
+            attempt=attempt,
+            arguments=tuple(self._arguments(step)),
+            targets=tuple(self._targets(unit, step.node.path, run)) if unit.slots else (),
+            mapping_key=step.mapping_key,
+        )
+
+    def _arguments(self, step: PlannedStep) -> Iterator[Argument]:
+        if not step.node.path:
+            # The op of a plain function: its arguments are the dependencies themselves.
+            for read in step.unit.arguments:
+                if read.dependency.argument is not None:
+                    yield self._read(read, read.dependency.argument, read.dependency.annotation)
+            return
+        for name, one in step.node.op.ins.items():
+            if one.dagster_type is Nothing:
+                continue
+            source = step.node.inputs.get(name)
+            found = self._source(step, name, source, one.dagster_type)
+            if found is not None:
+                yield found
+
+    def _source(self, step: PlannedStep, name: str, source: Any, annotation: Any) -> Argument | None:
+        if isinstance(source, Constant):
+            return Argument(name, given=source.value)
+        if isinstance(source, GraphInput):
+            for read in step.unit.arguments:
+                if read.dependency.argument == source.name:
+                    return self._read(read, name, annotation)
+            return self._of_run(("", source.name), name)
+        if isinstance(source, OpOutput):
+            kept = tuple(self._kept_outputs(step, source))
+            return Argument(name, annotation, kept, is_list=source.is_collected)
+        if isinstance(source, FanIn):
+            kept = tuple(one for part in source.sources for one in self._fanned(step, part))
+            return Argument(name, annotation, kept, is_list=True)
+        return self._of_run((step.node.path, name), name)
+
+    def _of_run(self, place: tuple[str, str], name: str) -> Argument | None:
+        """Return an argument that the run itself gives; None leaves it to the function's default."""
+        value = self._given.get(place, NO_VALUE)
+        return None if value is NO_VALUE else Argument(name, given=value)
+
+    def _fanned(self, step: PlannedStep, source: Any) -> Iterator[Kept]:
+        if isinstance(source, OpOutput):
+            yield from self._kept_outputs(step, source)
+        else:
+            found = self._source(step, "", source, None)
+            yield from found.kept if found is not None else ()
+
+    def _kept_outputs(self, step: PlannedStep, source: OpOutput) -> Iterator[Kept]:
+        kept = self._passed.get((id(step.unit), source.path, source.output), {})
+        if source.is_collected:
+            yield from kept.values()
+        elif step.mapping_key in kept:
+            yield kept[step.mapping_key]
+        elif None in kept:
+            yield kept[None]
+
+    def _read(self, read: Read, name: str, annotation: Any) -> Argument:
+        dependency = read.dependency
+        return Argument(
+            name,
+            annotation,
+            tuple(self._kept(one) for one in read.slots),
+            partitions_def=self._assessment.graph.nodes[dependency.key].partitions_def,
+            metadata=dependency.metadata,
+        )
+
+    def _kept(self, slot: Slot) -> Kept:
+        made = self._history.made(slot)
+        if made is None:
+            return Kept(slot)
+        return Kept(
+            slot, made.uri, made.content_hash, made.io_manager, made.metadata, made.run_id, made.step
+        )
+
+    def _targets(self, unit: Unit, path: str, run: Run) -> Iterator[Target]:
+        nodes, history = self._assessment.graph.nodes, self._history
+        places = unit.owner.output_places
+        for slot, reads in zip(unit.slots, unit.reads, strict=True):
+            output = nodes[slot[0]].output
+            if places[output][0] != path:
+                continue
+            declared = self._assessment.declared[slot[0]]
+            inputs = tuple(history.current(one) for read in reads for one in read.slots)
+            yield Target(
+                slot,
+                output,
+                tuple(dict.fromkeys(inputs)) if len(reads) > 1 else inputs,
+                declared.code_version or run.run_id,
+                declared.code_version is not None,
+                declared.default_config_digest,
+            )

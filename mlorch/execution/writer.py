@@ -1,0 +1,84 @@
+"""The one writer of a run: collects facts and appends them in batches."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Self
+
+from mlorch.errors import StorageError
+from mlorch.events import AssetMaterialized, Event
+from mlorch.log import EventLog, History, Record
+
+FLUSH_SECONDS = 0.25
+"""Facts wait about this long for their transaction, at most twice as long."""
+
+FLUSH_FACTS = 2_000
+
+
+class Writer:
+    """Collects facts and appends them in batches; tells a listener each of them at once.
+
+    While it is entered no fact waits long, though a step of an hour may run in this thread.
+    """
+
+    def __init__(self, log: EventLog, history: History, listen: Callable[[Event], None] | None) -> None:
+        self._log = log
+        self._history = history
+        self._listen = listen
+        self._waiting: list[Event] = []
+        self._flushed_at = time.monotonic()
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._clock = threading.Thread(target=self._keep_flushing, name="mlorch-writer", daemon=True)
+
+    def add(self, *facts: Event) -> None:
+        self._waiting.extend(facts)
+        if self._listen is not None:
+            for fact in facts:
+                self._listen(fact)
+
+    def flush(self, *, only_if_due: bool = False) -> None:
+        """Append what waits in one transaction; `only_if_due` leaves a batch that is young and small.
+
+        What could not be appended stays, for the next time.
+        """
+        with self._lock:
+            now = time.monotonic()
+            if only_if_due and now - self._flushed_at < FLUSH_SECONDS and len(self._waiting) < FLUSH_FACTS:
+                return
+            self._flushed_at = now
+            facts = [self._numbered(fact) for fact in self._waiting]
+            if not facts:
+                return
+            numbers = self._log.append(facts)
+            del self._waiting[: len(facts)]
+            for seq, fact in zip(numbers, facts, strict=True):
+                self._history.add(Record(seq, fact))
+
+    def __enter__(self) -> Self:
+        self._clock.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._clock.join()
+
+    def _keep_flushing(self) -> None:
+        while not self._stopped.wait(FLUSH_SECONDS):
+            # The runner meets the same error when it flushes next, or it has passed by then.
+            with suppress(StorageError, OSError):
+                self.flush(only_if_due=True)
+
+    def _numbered(self, fact: Event) -> Event:
+        """Give inputs the numbers of facts that were appended after they were read."""
+        if not isinstance(fact, AssetMaterialized) or all(one.seq is not None for one in fact.inputs):
+            return fact
+        numbers = [one.seq or self._history.current((one.asset, one.partition)).seq for one in fact.inputs]
+        if not any(numbers):
+            return fact
+        inputs = (one._replace(seq=seq) for one, seq in zip(fact.inputs, numbers, strict=True))
+        return replace(fact, inputs=tuple(inputs))
