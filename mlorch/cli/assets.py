@@ -22,11 +22,12 @@ def list_assets(
     """List the assets with their group, partitions and upstream assets."""
     from mlorch.app.opening import open_app
     from mlorch.cli.output import print_json, print_table
-    from mlorch.planning.selection import select
+    from mlorch.planning.selection import AssetSelection
 
     graph = open_app(context.obj).definitions.graph
-    keys = list(graph.nodes) if selection is None else select(selection, graph)
-    found = [_about(graph.nodes[key]) for key in keys]
+    everything = AssetSelection.all(include_sources=True)
+    wanted = (everything if selection is None else AssetSelection.from_string(selection)).resolve(graph)
+    found = [_about(node) for node in graph.nodes.values() if node.spec.key in wanted]
     if as_json:
         print_json(found)
         return

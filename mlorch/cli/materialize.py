@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from mlorch.planning.plan import Plan
 
 SELECTION_HELP = (
-    "Which assets: * (all), NAME, +NAME (with one level upstream), NAME+ (downstream), ++NAME (two levels), "
-    "*NAME (everything upstream), group:G, tag:K=V, and, or, not, ( )."
+    "Which assets: * (all), NAME, +NAME (and all upstream), NAME+ (downstream), 1+NAME (one level), "
+    "key:PRE*, group:G, tag:K=V, roots( ), sinks( ), and, or, not, ( )."
 )
 
 

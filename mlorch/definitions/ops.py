@@ -268,7 +268,7 @@ def _outs(op_name: str, signature: Signature, given: Any, yields: bool) -> dict[
         declared = {"result": given}
     else:
         raise InvalidDefinitionError(f"op {op_name!r}: out is an Out(…) or a dict of them, not {given!r}")
-    annotations = _annotations(op_name, signature.returns, len(declared))
+    annotations = _annotations(op_name, signature.returns, len(declared), yields)
     found = {}
     for (name, out), annotation in zip(declared.items(), annotations, strict=True):
         check_plain_name(name, f"op {op_name!r}, an output")
@@ -278,11 +278,11 @@ def _outs(op_name: str, signature: Signature, given: Any, yields: bool) -> dict[
     return found
 
 
-def _annotations(op_name: str, returns: Any, count: int) -> Sequence[Any]:
+def _annotations(op_name: str, returns: Any, count: int, yields: bool) -> Sequence[Any]:
     """Return the annotation of each of `count` outputs."""
     if count == 1:
         return [returns]
-    if returns in (EMPTY, Any) or get_origin(returns) in _ITERATORS or count == 0:
+    if count == 0 or yields or returns in (EMPTY, Any) or get_origin(returns) in _ITERATORS:
         return [EMPTY] * count
     inner = get_args(returns) if get_origin(returns) is tuple else ()
     if len(inner) != count:

@@ -19,6 +19,9 @@ class _NoValue:
     def __repr__(self) -> str:
         return "NO_VALUE"
 
+    def __reduce__(self) -> str:
+        return "NO_VALUE"  # by its name: there is one, in every process
+
 
 NO_VALUE: Any = _NoValue()
 

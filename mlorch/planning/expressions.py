@@ -23,6 +23,7 @@ FILTERS = ("key", "group", "tag", "kind", "owner", "is")
 FUNCTIONS = ("roots", "sinks")
 
 _SPACE = re.compile(r"\s*")
+_NAME = re.compile(r"[\w./-]+")
 _WORD = re.compile(r"[^\s()\"'+*,:=]+")
 _VALUE = re.compile(r"[^\s()\"'+,]+")
 _TAG = re.compile(r"[^\s()\"'+,=]+")
@@ -36,6 +37,8 @@ _OPERATORS = ("and", "or", "not")
 
 def parse(text: str) -> AssetSelection:
     """Read one expression. Raises InvalidSelectionError, pointing at the place, where it does not parse."""
+    if _NAME.fullmatch(text) and text.lower() not in _OPERATORS:
+        return AssetSelection("keys", (text,))
     return _Parser(text).parse()
 
 

@@ -88,7 +88,7 @@ class _View:
     def __init__(self, graph: AssetGraph) -> None:
         self.nodes = graph.nodes
         self.downstream = graph.downstream
-        self.external = {key for key, node in graph.nodes.items() if node.is_external}
+        self.external = {key for key, node in graph.nodes.items() if node.definition is None}
 
     @cached_property
     def made(self) -> set[str]:
@@ -158,7 +158,7 @@ _LABELS: Mapping[str, Callable[[AssetNode], Collection[str]]] = {
     "group": lambda node: (node.group,),
     "kind": lambda node: node.kinds,
     "owner": lambda node: node.owners,
-    "tag": lambda node: (*node.tags, *(f"{name}={value}" for name, value in node.tags.items())),
+    "tag": lambda node: [*node.tags, *[f"{name}={value}" for name, value in node.tags.items()]],
 }
 
 
@@ -173,8 +173,11 @@ def _labels(
                 {key for key, node in view.nodes.items() if not labels_of(node)}, f"no {attribute}"
             )
             continue
-        matches = _matcher(label)
-        mine = {key for key, node in view.nodes.items() if any(map(matches, labels_of(node)))}
+        if "*" in label:
+            matches = _matcher(label)
+            mine = {key for key, node in view.nodes.items() if any(map(matches, labels_of(node)))}
+        else:
+            mine = {key for key, node in view.nodes.items() if label in labels_of(node)}
         if not mine:
             known = {one for node in view.nodes.values() for one in labels_of(node)}
             raise InvalidSelectionError(f"no asset has the {attribute} {label!r}{nearest(label, known)}")
@@ -184,8 +187,6 @@ def _labels(
 
 def _matcher(text: str) -> Callable[[str], object]:
     """Return what says whether a text is this one, in which each `*` stands for any text."""
-    if "*" not in text:
-        return text.__eq__
     return re.compile(".*".join(map(re.escape, text.split("*"))), re.DOTALL).fullmatch
 
 
@@ -254,7 +255,12 @@ def _reach(start: set[str], levels: int | None, nexts: Callable[[str], Iterable[
 def _roots(view: _View, parts: list[set[str]]) -> set[str]:
     (found,) = parts
     inside = found - view.external
-    return {key for key in found if inside.isdisjoint(up for up in view.nodes[key].upstream if up != key)}
+    return {key for key in found if _is_root(key, view.nodes[key].upstream, inside)}
+
+
+def _is_root(key: str, upstream: tuple[str, ...], among: set[str]) -> bool:
+    # An asset may depend on its own earlier partitions.
+    return among.isdisjoint(upstream) or (key in upstream and among.isdisjoint({*upstream} - {key}))
 
 
 def _sinks(view: _View, parts: list[set[str]]) -> set[str]:

@@ -23,15 +23,15 @@ def birth_of(pid: int) -> str | None:
     return None if state in "ZX" else f"{place} {rest[18]}"
 
 
-def is_dead(pid: int, birth: str | None) -> bool:
-    """Tell whether the process that was born so is known to have ended; False where that can't be told."""
+def is_alive(pid: int, birth: str | None) -> bool | None:
+    """Tell whether the process that was born so still lives; None where that can't be told from here."""
     if birth is None:
-        return False
+        return None
     try:
         seen_from_here = birth.startswith(f"{_place()} ")
     except OSError:
-        return False
-    return seen_from_here and birth_of(pid) != birth
+        return None
+    return birth_of(pid) == birth if seen_from_here else None
 
 
 def _place() -> str:

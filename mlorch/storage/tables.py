@@ -6,9 +6,9 @@ needs none: fields that are not in a row take their defaults.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Double, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import Boolean, Column, Double, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision of the schema, oldest first: importing alembic to ask it would take 0.2 s."""
 
 HEAD = REVISIONS[-1]
@@ -85,6 +85,43 @@ leases = Table(
     sqlite_with_rowid=False,
 )
 """What is held, and by which of the holders."""
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, primary_key=True),
+    Column("item", Text, primary_key=True),
+    Column("slots", Integer, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("is_held", Boolean, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("birth", Text),
+    Column("expires", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Who holds, or waits for, one of the slots of a limit: a run, for one of its steps or for itself."""
+
+pools = Table(
+    "pools",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("slots", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The sizes of pools that were set by command."""
+
+cancels = Table(
+    "cancels",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Runs that were asked to end."""
 
 revision = Table(
     "alembic_version",

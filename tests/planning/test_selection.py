@@ -163,7 +163,7 @@ def test_ten_thousand_assets_are_selected_in_milliseconds() -> None:
     started = time.perf_counter()
     for expression in ("*", "+z", "roots(*)", "tag:n=9999+", "key:a99* or z", "not a1 and z"):
         assert select(expression, graph) == ("z",)
-    assert time.perf_counter() - started < 1.5
+    assert time.perf_counter() - started < 1.0
 
 
 # ---------------------------------------------------------------------------------------------------- algebra

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -80,6 +81,25 @@ def test_what_a_dead_process_held_is_free_at_once(leases: Leases) -> None:
     assert leases.acquire(["a"], ONE, 60, 100) == {}
 
 
+def test_a_process_that_lives_keeps_what_it_holds_whatever_the_clocks_say(leases: Leases) -> None:
+    here = holder("here", os.getpid())
+    leases.acquire(["a"], here, 60, 100)
+    assert leases.acquire(["a"], ONE, 60, 10_000) == {"a": here}
+    assert leases.runs(10_000) == {"here"}
+
+
+def test_who_is_asked_to_end_is_told_until_it_does(leases: Leases) -> None:
+    leases.acquire(["a"], ONE, 60, 100)
+    assert leases.canceled() == {}
+    leases.cancel("one", "by ada", 100)
+    leases.cancel("one", "by bob", 101)
+    leases.cancel("waiting", "by ada", 101)
+    assert leases.canceled() == {"one": "by ada", "waiting": "by ada"}
+    leases.release(ONE)
+    leases.release(TWO)
+    assert leases.canceled() == {"waiting": "by ada"}
+
+
 def test_runs_are_those_that_still_hold_something(leases: Leases) -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     assert leases.runs(100) == set()
@@ -138,12 +158,14 @@ class Processes:
 
     def __init__(self) -> None:
         self.births: dict[int, str] = {}
+        self.unknown = {3, 4}
+        """Processes of another machine: whether they live can't be told."""
 
     def birth_of(self, pid: int) -> str | None:
         return self.births.get(pid)
 
-    def is_dead(self, pid: int, birth: str | None) -> bool:
-        return self.births.get(pid) != birth
+    def is_alive(self, pid: int, birth: str | None) -> bool | None:
+        return None if pid in self.unknown else self.births.get(pid) == birth
 
 
 class LeasesInMemory(RuleBasedStateMachine):
@@ -160,7 +182,7 @@ class LeasesInMemory(RuleBasedStateMachine):
         self.process_of: dict[str, str] = {}
 
     def make(self) -> Leases:
-        return MemoryLeases(self.processes.birth_of, self.processes.is_dead)
+        return MemoryLeases(self.processes.birth_of, self.processes.is_alive)
 
     @initialize()
     def all_processes_live(self) -> None:
@@ -170,8 +192,9 @@ class LeasesInMemory(RuleBasedStateMachine):
         return holder(run_id, self.pids[run_id])
 
     def is_lost(self, run_id: str) -> bool:
-        is_dead = self.processes.births.get(self.pids[run_id]) != self.process_of[run_id]
-        return is_dead or self.until[run_id] <= self.now
+        if self.pids[run_id] in self.processes.unknown:
+            return self.until[run_id] <= self.now
+        return self.processes.births.get(self.pids[run_id]) != self.process_of[run_id]
 
     def forget(self, run_id: str) -> None:
         self.until.pop(run_id, None)
@@ -225,7 +248,7 @@ class LeasesInSqlite(LeasesInMemory):
     def make(self) -> Leases:
         self.folder = TemporaryDirectory()
         self.log = open_log(Path(self.folder.name) / "mlorch.db")
-        return SqlLeases(self.log.engine, self.processes.birth_of, self.processes.is_dead)
+        return SqlLeases(self.log.engine, self.processes.birth_of, self.processes.is_alive)
 
     def teardown(self) -> None:
         self.log.close()
