@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -24,6 +24,8 @@ class Instance:
     store: ValueStore
     leases: Leases | None = None
     """None where no other process can see the instance."""
+    outputs: ValueStore = field(default_factory=MemoryStore)
+    """What ops that make no asset pass on to each other."""
 
     @staticmethod
     def ephemeral() -> Instance:
@@ -62,7 +64,9 @@ class Instance:
         log = find_log(settings.storage_url)
         if log is None:
             return Instance(MemoryLog(), _store(settings.data, settings.project))
-        return Instance(log, _store(settings.data, settings.project), _leases(log))
+        return Instance(
+            log, _store(settings.data, settings.project), _leases(log), _outputs(settings.project)
+        )
 
     def close(self) -> None:
         """Let go of the database."""
@@ -81,7 +85,7 @@ def _open(url: str, data: str, folder: Path) -> Instance:
     from mlorch.storage.sql import open_log
 
     log = open_log(url)
-    return Instance(log, _store(data, folder), _leases(log))
+    return Instance(log, _store(data, folder), _leases(log), _outputs(folder))
 
 
 def _store(data: str, folder: Path) -> ValueStore:
@@ -91,6 +95,12 @@ def _store(data: str, folder: Path) -> ValueStore:
     return open_store(
         data, project=folder, dvc_cache=dvc / "cache" / "files" / "md5" if dvc.is_dir() else None
     )
+
+
+def _outputs(folder: Path) -> ValueStore:
+    from mlorch.iomanagers.files import open_store
+
+    return open_store(Path(".mlorch", "outputs"), project=folder)
 
 
 def _leases(log: SqlLog) -> Leases:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mlorch.definitions.definitions import Definitions
@@ -10,7 +11,8 @@ from mlorch.definitions.signature import EMPTY
 from mlorch.errors import NotFoundError, UserError
 from mlorch.events import AssetMaterialized
 from mlorch.execution.run import resolve_resources
-from mlorch.execution.step import Kept, Tools, load
+from mlorch.execution.arguments import load
+from mlorch.execution.call import Kept, Tools
 from mlorch.instance import Instance
 from mlorch.iomanagers.kinds import KINDS
 from mlorch.log import EventLog, slot_name
@@ -39,7 +41,7 @@ def load_asset(
         made = find_made(held.log, run_id, name)
     else:
         made = find_version(held.log, key_text(key), partition_key, data_version)
-    return load_value(made, held, definitions)
+    return load_value(made, held, definitions.resources if definitions is not None else None)
 
 
 def find_version(
@@ -94,18 +96,24 @@ def find_made(log: EventLog, run_id: str, name: str) -> AssetMaterialized:
 
 
 def load_value(
-    made: AssetMaterialized, instance: Instance, definitions: Definitions | None, annotation: Any = EMPTY
+    made: AssetMaterialized,
+    instance: Instance,
+    resources: Mapping[str, Any] | None = None,
+    annotation: Any = EMPTY,
 ) -> Any:
-    """Return the value of one materialization. Raises as `load_asset` does."""
+    """Return the value of one materialization; `resources` are the definitions'. Raises as `load_asset`."""
     slot = (made.asset, made.partition)
     if made.uri is None and made.io_manager is None:
         raise NotFoundError(f"{slot_name(slot)} keeps no value: its function returns None")
-    resources: dict[str, Any] = {}
-    if definitions is not None:
-        names = {"io_manager", (made.io_manager or "").removeprefix("resource:")}
-        resources, _ = resolve_resources(definitions.resources, names)
-    kept = Kept(slot, made.uri, made.content_hash, made.io_manager, made.metadata)
-    return load(kept, annotation, Tools(instance.store, KINDS), resources)
+    names = {"io_manager", (made.io_manager or "").removeprefix("resource:")}
+    resolved, _ = resolve_resources(resources or {}, names)
+    kept = Kept(slot, made.uri, made.content_hash, made.io_manager, made.metadata, made.run_id, made.step)
+    return load(kept, annotation, tools_of(instance), resolved)
+
+
+def tools_of(instance: Instance) -> Tools:
+    """Return what carries the values of an instance."""
+    return Tools(instance.store, KINDS, instance.outputs)
 
 
 def restore(made: AssetMaterialized, instance: Instance) -> str:

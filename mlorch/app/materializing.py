@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlorch.app.holding import holding
-from mlorch.app.loading import load_value
+from mlorch.app.loading import tools_of
+from mlorch.app.preparing import in_hand, owners_of, prepare_run, settle_owners
+from mlorch.app.results import ExecutionResult
 from mlorch.app.targets import Partitions, resolve_targets
 from mlorch.definitions.definitions import Definitions
-from mlorch.definitions.keys import key_text
-from mlorch.errors import NotFoundError, RunFailedError, UserError
-from mlorch.events import AssetMaterialized, AssetObserved, Event, RunStarted, StepFailed, StepSkipped
-from mlorch.execution.context import plain
+from mlorch.definitions.graph import AssetGraph
+from mlorch.errors import UserError
+from mlorch.events import AssetMaterialized, AssetObserved, Event
 from mlorch.execution.executors import open_executor
-from mlorch.execution.run import Run, settle_configs, settle_resources, settle_secrets
+from mlorch.execution.run import Run
 from mlorch.execution.runner import RunResult, carry_out
-from mlorch.execution.step import Tools
 from mlorch.instance import Instance
-from mlorch.iomanagers.kinds import KINDS
 from mlorch.iomanagers.memory import MemoryStore
-from mlorch.log import History, Slot, slot_name
+from mlorch.log import EventLog, History, Slot
 from mlorch.planning.plan import Plan, make_plan
 from mlorch.planning.selection import select
 from mlorch.planning.staleness import Assessment
@@ -64,71 +62,6 @@ class Listener:
     planned: Callable[[Plan], None] = lambda _: None
     happened: Callable[[Event], None] | None = None
     waiting: Callable[[str], None] = lambda _: None
-
-
-class ExecutionResult:
-    """What a run came to, and the values it left behind."""
-
-    def __init__(self, result: RunResult, plan: Plan, definitions: Definitions, instance: Instance) -> None:
-        self._result = result
-        self._definitions = definitions
-        self._instance = instance
-        self.plan = plan
-
-    @property
-    def success(self) -> bool:
-        return self._result.status == "SUCCESS"
-
-    @property
-    def run_id(self) -> str:
-        """The run's name in the log; "" where nothing had to run."""
-        return self._result.run_id
-
-    @property
-    def materializations(self) -> list[AssetMaterialized]:
-        """What was made, in the order it was made."""
-        return self._result.materializations
-
-    @property
-    def skipped(self) -> list[StepSkipped]:
-        return self._result.skipped
-
-    @property
-    def failures(self) -> list[StepFailed]:
-        return self._result.failures
-
-    @property
-    def exit_code(self) -> int:
-        """0; 1 where a step failed; 2 where every failure was the user's mistake."""
-        codes = {failure.error["exit_code"] for failure in self.failures}
-        return max(codes, default=0) if len(codes) < 2 else 1
-
-    def asset_value(self, key: object, partition_key: str | None = None) -> Any:
-        """Return the value of an asset as it is now, read back from where it is kept.
-
-        Without `partition_key`, that of the partition made in this run, or asked for and fresh. Raises
-        NotFoundError where nothing was made, and IntegrityError where its bytes were changed.
-        """
-        name = key_text(key)
-        if partition_key is None:
-            mine = [one for one in self.materializations if one.asset == name]
-            if mine:
-                return load_value(mine[-1], self._instance, self._definitions)
-            asked = [slot[1] for slot in self.plan.targets if slot[0] == name]
-            partition_key = asked[0] if len(asked) == 1 else None
-        latest = History(self._instance.log.latest(AssetMaterialized.kind, [name]))
-        made = latest.made((name, partition_key))
-        if made is None:
-            raise NotFoundError(f"{slot_name((name, partition_key))} was never materialized")
-        return load_value(made, self._instance, self._definitions)
-
-    def raise_failure(self) -> None:
-        """Raise what the first failed step raised, or RunFailedError where that was in another process."""
-        if self._result.exceptions:
-            raise self._result.exceptions[0]
-        if self.failures:
-            names = ", ".join(one.step for one in self.failures)
-            raise RunFailedError(f"run {self.run_id} failed at {names}: {self.failures[0].error['message']}")
 
 
 def materialize(
@@ -192,22 +125,38 @@ def plan_request(definitions: Definitions, instance: Instance, request: Request)
     graph = definitions.graph
     keys = select(request.selection, graph)
     targets = resolve_targets(graph, keys, request.partitions, now, every=request.only_stale)
-    history = read_history(instance, definitions, keys)
-    assessment = Assessment(graph, history, Declarations(graph, auto=request.auto), now)
+    assessment = assess(graph, instance.log, keys, targets, now, auto=request.auto)
     plan = make_plan(assessment, targets, only_stale=request.only_stale)
-    settle_configs(graph, plan.assets, request.run_config)
+    settle_owners(list(owners_of(graph, plan.assets)), graph, request.run_config)
     return plan
 
 
-def read_history(instance: Instance, definitions: Definitions, keys: Sequence[str]) -> History:
-    """Read the latest facts of the assets and of what is directly above them, at once."""
-    nodes = definitions.graph.nodes
-    wanted = {*keys, *(up for key in keys for up in nodes[key].upstream)}
-    names = None if len(wanted) == len(nodes) else wanted
-    return History(
-        instance.log.latest(AssetMaterialized.kind, names),
-        instance.log.latest(AssetObserved.kind, names),
+FEW = 1_000
+"""Asset partitions whose facts are asked for one by one; of more, those of whole assets are read."""
+
+
+def assess(
+    graph: AssetGraph,
+    log: EventLog,
+    keys: Sequence[str],
+    targets: Sequence[Slot],
+    now: datetime,
+    *,
+    auto: bool = False,
+) -> Assessment:
+    """Return the assessment of the targets, having read the latest facts of them and of what they read."""
+    assessment = Assessment(graph, History({}), Declarations(graph, auto=auto), now)
+    nodes = graph.nodes
+    names = {*keys, *(up for key in keys for up in nodes[key].upstream)}
+    wanted: dict[str, Any] = {"assets": None if len(names) == len(nodes) else names}
+    if len(targets) <= FEW and any(nodes[name].partitions_def is not None for name in names):
+        above = {one for slot in targets for read in assessment.reads(slot) for one in read.slots}
+        if len(above) <= FEW:
+            wanted = {"slots": above.union(targets)}
+    assessment.history = History(
+        log.latest(AssetMaterialized.kind, **wanted), log.latest(AssetObserved.kind, **wanted)
     )
+    return assessment
 
 
 def new_run_id() -> str:
@@ -231,54 +180,40 @@ class _Asked:
 def _carry_out(definitions: Definitions, instance: Instance, asked: _Asked) -> ExecutionResult:
     """Read the history, which stands still while the targets are held, and make what is to be made."""
     request, graph = asked.request, definitions.graph
-    history = read_history(instance, definitions, asked.keys)
-    assessment = Assessment(graph, history, Declarations(graph, auto=request.auto), asked.now)
+    assessment = assess(graph, instance.log, asked.keys, asked.targets, asked.now, auto=request.auto)
     plan = make_plan(assessment, asked.targets, only_stale=request.only_stale)
     run = asked.run or _settled(definitions, request, asked.run_id, plan.assets)
     asked.listener.planned(plan)
     if not plan.steps:
-        return ExecutionResult(RunResult("", "SUCCESS"), plan, definitions, instance)
+        return ExecutionResult(RunResult("", "SUCCESS"), plan, instance, definitions.resources)
+    hand = in_hand(
+        run,
+        plan,
+        selection=tuple(asked.keys),
+        project=request.project,
+        source=request.source,
+        git=request.git,
+    )
     with open_executor(request.executor, request.workers) as executor:
-        result = carry_out(
+        carry_out(
             plan,
-            run,
-            _started(run, plan, request, asked.keys),
+            [hand],
             assessment=assessment,
-            tools=Tools(instance.store, KINDS),
+            tools=tools_of(instance),
             log=instance.log,
             executor=executor,
             listen=asked.listener.happened,
         )
-    return ExecutionResult(result, plan, definitions, instance)
+    return ExecutionResult(hand.result, plan, instance, run.resources)
 
 
 def _settled(definitions: Definitions, request: Request, run_id: str, keys: Iterable[str]) -> Run:
-    configs = settle_configs(definitions.graph, keys, request.run_config)
-    resources, secrets = settle_resources(definitions.graph, keys, definitions.resources)
-    return Run(
-        run_id=run_id,
+    return prepare_run(
+        run_id,
+        owners_of(definitions.graph, keys),
+        definitions.graph,
+        definitions.resources,
+        run_config=request.run_config,
         job=request.job,
         tags=request.tags,
-        configs=configs,
-        resources=resources,
-        secrets=settle_secrets(secrets, *(one.secrets for one in configs.values())),
-    )
-
-
-def _started(run: Run, plan: Plan, request: Request, keys: Sequence[str]) -> RunStarted:
-    config = request.run_config
-    given = config if config is None or isinstance(config, Mapping) else config.to_config_dict()
-    partitions = dict.fromkeys(step.slot[1] for step in plan.steps if step.slot[1] is not None)
-    return RunStarted(
-        run_id=run.run_id,
-        at=time.time(),
-        job=run.job,
-        partitions=tuple(partitions),
-        selection=tuple(keys),
-        steps=len(plan.steps),
-        tags=run.tags,
-        config=plain(given) if given else {},
-        project=request.project,
-        source=request.source,
-        git=request.git,
     )

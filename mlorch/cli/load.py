@@ -90,7 +90,7 @@ def _preview(opened: App, made: AssetMaterialized) -> str:
 
     # The project's code is imported only where its own IO manager has to read the value.
     is_own = (made.io_manager or "").startswith("resource:")
-    value = load_value(made, opened.record, opened.definitions if is_own else None)
+    value = load_value(made, opened.record, opened.definitions.resources if is_own else None)
     facts = (made.step, f"@{short(made.data_version)}", moment(made.at), size_text(made.size), made.uri or "")
     return f"{'  '.join(facts).rstrip()}\n{_text(value)}"
 

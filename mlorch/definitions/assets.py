@@ -63,7 +63,7 @@ class AssetsDefinition:
         self.backfill_policy = backfill_policy
         self.data_version = data_version
         self.check_specs = tuple(check_specs)
-        function = node.function
+        function = node.__wrapped__
         self.__name__ = getattr(function, "__name__", node.name)
         self.__doc__ = function.__doc__
         self.__module__ = function.__module__
@@ -77,7 +77,7 @@ class AssetsDefinition:
 
     @property
     def function(self) -> Callable[..., Any]:
-        return self.node.function
+        return self.node.__wrapped__
 
     @property
     def op_nodes(self) -> Mapping[str, OpNode]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -98,6 +99,8 @@ def plain_config(value: Any) -> Any:
             if name not in absent
         }
         return found["value"] if kind.mlorch_is_bare else found
+    if isinstance(value, Enum):
+        return getattr(value, "mlorch_stands_for", {}).get(value.name, value)
     if isinstance(value, BaseModel):
         return value.model_dump()
     if isinstance(value, Mapping):

@@ -95,6 +95,8 @@ class GraphDefinition(Importable, Callee):
         self.output_sources = resolve_outputs(self.wiring)
         """What fills each output of the graph: an output of one of the ops that it comes to."""
         self._flat = flatten(self.wiring, str(self))
+        self.op_nodes = {node.path: node for node in self._flat}
+        """The ops that the graph comes to, by path."""
 
     def flatten(self) -> tuple[OpNode, ...]:
         """Return the ops of the graph and of the graphs within, each after all that it waits for."""

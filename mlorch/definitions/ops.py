@@ -107,6 +107,7 @@ class OpDefinition(Importable, Callee):
         retry_policy: RetryPolicy | None = None,
         tags: Mapping[str, str] | None = None,
         pool: str | None = None,
+        timeout: float | None = None,
         code_version: str | None = None,
         description: str | None = None,
         hooks: frozenset[Any] = frozenset(),
@@ -121,6 +122,8 @@ class OpDefinition(Importable, Callee):
         self.retry_policy = retry_policy
         self.tags = dict(tags or {})
         self.pool = pool
+        self.timeout = timeout
+        """Seconds that an attempt may take."""
         self.code_version = code_version
         self.description = description
         self.hooks = hooks
@@ -155,6 +158,8 @@ class OpOptions(TypedDict, total=False):
     retry_policy: RetryPolicy | None
     code_version: str | None
     pool: str | None
+    timeout: float | None
+    """Seconds that an attempt may take."""
 
 
 @overload
@@ -205,6 +210,7 @@ def define_op(
         retry_policy=options.get("retry_policy"),
         tags=plain_tags(options.get("tags")),
         pool=options.get("pool"),
+        timeout=options.get("timeout"),
         code_version=options.get("code_version"),
         description=options.get("description") or inspect.getdoc(function),
         required_resource_keys=frozenset(options.get("required_resource_keys") or ()),

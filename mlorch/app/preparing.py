@@ -1,0 +1,130 @@
+"""What a run needs before its first step: configs, resources and secrets, settled and checked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from mlorch.definitions.assets import AssetsDefinition
+from mlorch.definitions.config import Config, RunConfig
+from mlorch.definitions.graph import AssetGraph
+from mlorch.definitions.graphs import GraphDefinition, OpNode
+from mlorch.events import RunStarted
+from mlorch.execution.metadata import plain
+from mlorch.execution.run import Run, resolve_resources, settle_secrets
+from mlorch.execution.runner import RunInHand
+from mlorch.execution.settling import NodeConfig, settle_configs
+from mlorch.planning.plan import Plan
+
+Owner = AssetsDefinition | GraphDefinition
+"""What ops belong to."""
+
+
+def prepare_run(
+    run_id: str,
+    owners: Iterable[Owner],
+    graph: AssetGraph | None,
+    resources: Mapping[str, Any],
+    *,
+    run_config: RunConfig | Mapping[str, Any] | None,
+    job: str | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Run:
+    """Settle what making the owners takes; a run config may name whatever is in the graph beside them.
+
+    Raises InvalidConfigError for an unknown name or field, a wrong or missing value, or an environment
+    variable that is not set.
+    """
+    chosen = list(owners)
+    configs = settle_owners(chosen, graph, run_config)
+    names = {name for owner in chosen for name in _resource_names(owner, graph)} if resources else ()
+    resolved, secrets = resolve_resources(resources, names)
+    return Run(
+        run_id=run_id,
+        job=job,
+        tags=tags or {},
+        run_config=_recorded(run_config),
+        configs=configs,
+        resources=resolved,
+        secrets=settle_secrets(secrets, *(one.secrets for one in configs.values())),
+    )
+
+
+def settle_owners(
+    owners: Sequence[Owner], graph: AssetGraph | None, run_config: RunConfig | Mapping[str, Any] | None
+) -> dict[tuple[str, ...], NodeConfig]:
+    """Return the config of each op of the owners that takes one, by where it stands. Raises as prepare_run."""
+    needed = dict(config for owner in owners for config in configs_of(owner))
+    wanted = dict(needed)
+    if run_config is not None and graph is not None:
+        for owner in owners_of(graph, graph.nodes):
+            wanted.update(configs_of(owner))
+    return settle_configs(wanted, run_config, needed)
+
+
+def in_hand(run: Run, plan: Plan, number: int = 0, **facts: Any) -> RunInHand:
+    """Return a run that is ready to carry out its part of a plan; `facts` are those of RunStarted."""
+    steps = [step for step in plan.steps if step.run == number]
+    partitions = dict.fromkeys(key for step in steps for key in step.unit.partitions)
+    started = RunStarted(
+        run_id=run.run_id,
+        at=time.time(),
+        job=run.job,
+        partitions=tuple(partitions),
+        steps=len(steps),
+        tags=run.tags,
+        config=run.run_config,
+        **facts,
+    )
+    return RunInHand(run, started)
+
+
+def owners_of(graph: AssetGraph, keys: Iterable[str]) -> Iterator[AssetsDefinition]:
+    """Yield what makes the assets, each once."""
+    seen = set()
+    for key in keys:
+        definition = graph.nodes[key].definition
+        if definition is not None and id(definition) not in seen:
+            seen.add(id(definition))
+            yield definition
+
+
+def configs_of(owner: Owner) -> Iterator[tuple[tuple[str, ...], type[Config] | None]]:
+    """Yield where each op of an owner stands in a run config, and the Config that it takes."""
+    section = section_of(owner)
+    for node in owner.op_nodes.values():
+        yield (*section, *node.path.split(".")) if node.path else section, node.op.config
+
+
+def section_of(owner: Owner) -> tuple[str, ...]:
+    """Return where the ops of an owner stand in a run config: those of a job's graph at the top."""
+    return (owner.name,) if isinstance(owner, AssetsDefinition) else ()
+
+
+def _resource_names(owner: Owner, graph: AssetGraph | None) -> Iterator[str]:
+    """Yield the resources that an owner takes, the IO managers of what it reads among them."""
+    yield "io_manager"
+    for node in owner.op_nodes.values():
+        yield from _taken(node)
+    if graph is None or not isinstance(owner, AssetsDefinition):
+        return
+    for dependency in owner.dependencies:
+        above = graph.nodes[dependency.key].definition
+        if above is not None:
+            for node in above.op_nodes.values():
+                yield from (out.io_manager_key for out in node.op.outs.values() if out.io_manager_key)
+
+
+def _taken(node: OpNode) -> Iterator[str]:
+    op = node.op
+    yield from op.signature.resources
+    yield from op.required_resource_keys
+    yield from (out.io_manager_key for out in op.outs.values() if out.io_manager_key)
+
+
+def _recorded(run_config: RunConfig | Mapping[str, Any] | None) -> dict[str, Any]:
+    if run_config is None:
+        return {}
+    given = run_config if isinstance(run_config, Mapping) else run_config.to_config_dict()
+    return plain(given)

@@ -1,0 +1,115 @@
+"""What a run came to, and the values that it left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlorch.app.loading import load_value, tools_of
+from mlorch.definitions.keys import key_text
+from mlorch.definitions.signature import EMPTY
+from mlorch.errors import NotFoundError, RunFailedError
+from mlorch.events import AssetMaterialized, CheckEvaluated, StepFailed, StepSkipped
+from mlorch.execution.arguments import load
+from mlorch.execution.runner import RunResult
+from mlorch.instance import Instance
+from mlorch.log import History, slot_name
+from mlorch.planning.plan import Plan
+
+
+class ExecutionResult:
+    """What a run came to, and the values it left behind."""
+
+    def __init__(
+        self, result: RunResult, plan: Plan, instance: Instance, resources: Mapping[str, Any]
+    ) -> None:
+        self._result = result
+        self._instance = instance
+        self._resources = resources
+        self.plan = plan
+
+    @property
+    def success(self) -> bool:
+        return self._result.status == "SUCCESS"
+
+    @property
+    def run_id(self) -> str:
+        """The run's name in the log; "" where nothing had to run."""
+        return self._result.run_id
+
+    @property
+    def materializations(self) -> list[AssetMaterialized]:
+        """What was made, in the order it was made."""
+        return self._result.materializations
+
+    @property
+    def skipped(self) -> list[StepSkipped]:
+        return self._result.skipped
+
+    @property
+    def failures(self) -> list[StepFailed]:
+        return self._result.failures
+
+    @property
+    def exit_code(self) -> int:
+        """0; 1 where a step failed; 2 where every failure was the user's mistake."""
+        codes = {failure.error["exit_code"] for failure in self.failures}
+        return max(codes, default=0) if len(codes) < 2 else 1
+
+    def asset_value(self, key: object, partition_key: str | None = None) -> Any:
+        """Return the value of an asset as it is now, read back from where it is kept.
+
+        Without `partition_key`, that of the partition made in this run, or asked for and fresh. Raises
+        NotFoundError where nothing was made, and IntegrityError where its bytes were changed.
+        """
+        name = key_text(key)
+        if partition_key is None:
+            mine = [one for one in self.materializations if one.asset == name]
+            if mine:
+                return load_value(mine[-1], self._instance, self._resources)
+            asked = [slot[1] for slot in self.plan.targets if slot[0] == name]
+            partition_key = asked[0] if len(asked) == 1 else None
+        slot = (name, partition_key)
+        made = History(self._instance.log.latest(AssetMaterialized.kind, slots=[slot])).made(slot)
+        if made is None:
+            raise NotFoundError(f"{slot_name((name, partition_key))} was never materialized")
+        return load_value(made, self._instance, self._resources)
+
+    def raise_failure(self) -> None:
+        """Raise what the first failed step raised, or RunFailedError where that was in another process."""
+        if self._result.exceptions:
+            raise self._result.exceptions[0]
+        if self.failures:
+            names = ", ".join(one.step for one in self.failures)
+            raise RunFailedError(f"run {self.run_id} failed at {names}: {self.failures[0].error['message']}")
+
+    def output_for_node(self, node: str, output_name: str = "result") -> Any:
+        """Return what an op of the run passed on, or gave as an asset; "graph.op" names one within a graph.
+
+        Of a dynamic output the values by mapping key. Raises NotFoundError where it gave nothing.
+        """
+        kept = self._result.passed.get((node, output_name))
+        if kept is None:
+            made = [one for one in self.materializations if one.step in (node, node.replace("__", "/"))]
+            if not made:
+                known = ", ".join(sorted({step for step, _ in self._result.passed})) or "none"
+                raise NotFoundError(f"no step {node!r} gave {output_name!r} in this run (steps: {known})")
+            return load_value(made[-1], self._instance, self._resources)
+        tools = tools_of(self._instance)
+        values = [load(one, EMPTY, tools, self._resources) for one in kept]
+        if kept[0].mapping_key is None:
+            return values[0]
+        return {one.mapping_key: value for one, value in zip(kept, values, strict=True)}
+
+    def output_value(self, output_name: str = "result") -> Any:
+        """Return what the graph of a job gave under a name. Raises NotFoundError where it has no such output."""
+        sources = getattr(self.plan.units[0].owner, "output_sources", {}) if self.plan.steps else {}
+        if output_name not in sources:
+            known = ", ".join(sources) or "none"
+            raise NotFoundError(f"the job has no output {output_name!r} (it has: {known})")
+        return self.output_for_node(sources[output_name].path, sources[output_name].output)
+
+    @property
+    def checks(self) -> list[CheckEvaluated]:
+        """The checks that were evaluated, in order."""
+        return self._result.checks
