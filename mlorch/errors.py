@@ -17,6 +17,7 @@
     ├── RetryRequested                raised by a step that wants to be tried again
     ├── WorkerError                   what performed a step ended before it: exit code 1
     ├── StepTimeoutError              a step took longer than it may: exit code 1
+    ├── ResourceError                 a resource that can't be set up: the step that takes it fails, exit code 1
     └── RunFailedError                a run failed: exit code 1
 
 Each message says what was wrong, where, and what would be right.
@@ -133,6 +134,12 @@ class WorkerError(MlorchError):
 
 class StepTimeoutError(MlorchError):
     """A step took longer than its time limit."""
+
+    exit_code = 1
+
+
+class ResourceError(MlorchError):
+    """A resource can't be set up; `__cause__` is what its own code raised."""
 
     exit_code = 1
 

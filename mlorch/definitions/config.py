@@ -67,6 +67,8 @@ def make_config(config_class: type[Config], given: Any, where: str) -> Config:
         return given
     if config_class.mlorch_is_bare and not isinstance(given, Fields):
         given = {} if given is None or given == {} else {"value": given}
+    if not isinstance(given, Fields | Mapping | None):
+        raise InvalidConfigError(f"{where} should be fields, {{NAME: VALUE}}, not {given!r}")
     values = read_fields(config_class, values_of(given) if isinstance(given, Fields) else given or {})
     try:
         if late_names(config_class, values):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from contextlib import suppress
+from datetime import MAXYEAR, MINYEAR, date, datetime, time
 from operator import attrgetter
 from zoneinfo import ZoneInfo
+
+from mlorch.errors import InvalidDefinitionError
 
 Writer = Callable[[list[datetime]], list[str]]
 Reader = Callable[[str], datetime | None]
@@ -44,6 +47,33 @@ class KeyFormat:
             moment = self._read(key[:-5])
             return moment and moment.replace(fold=1)
         return moment
+
+
+def moment_given(name: str, given: datetime | date | str, fmt: str, zone: ZoneInfo) -> datetime:
+    """Return the start or end that a definition was given. Raises InvalidDefinitionError for no date."""
+    if isinstance(given, str):
+        moment = parsed(given, fmt, zone)
+        if moment is None:
+            raise InvalidDefinitionError(f"{name} {given!r} should be written as {fmt!r} or as '2024-01-31'")
+    else:
+        moment = local(given if isinstance(given, datetime) else datetime.combine(given, time()), zone)
+    if not MINYEAR < moment.year < MAXYEAR:
+        raise InvalidDefinitionError(f"{name} {given!r} is no real date; leave out an end that never comes")
+    return moment
+
+
+def parsed(text: str, fmt: str, zone: ZoneInfo) -> datetime | None:
+    """Return the moment that a text means, read generously: a key, one that lacks zeros, or ISO 8601."""
+    with suppress(ValueError):
+        return local(datetime.strptime(text, fmt), zone)  # noqa: DTZ007 - it gets its zone here
+    with suppress(ValueError):
+        return local(datetime.fromisoformat(text), zone)
+    return KeyFormat(fmt, zone).read(text)
+
+
+def local(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return the moment in the zone; one without a zone is meant to be in it."""
+    return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
 
 
 _FOLD = attrgetter("fold")

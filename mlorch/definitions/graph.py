@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlorch.definitions.assets import AssetsDefinition, Dependency, orders_of
-from mlorch.definitions.mappings import TimeWindowPartitionMapping, default_mapping
+from mlorch.definitions.inference import default_mapping
 from mlorch.definitions.specs import AUTO, AssetSpec
 from mlorch.errors import InvalidDefinitionError, nearest
 
@@ -207,9 +207,7 @@ def _check_self(graph: AssetGraph, node: AssetNode) -> None:
     for dependency in node.dependencies:
         if dependency.key != node.key:
             continue
-        mapping = graph.mapping(node.key, dependency)
-        is_earlier = isinstance(mapping, TimeWindowPartitionMapping) and mapping.end_offset < 0
-        if not is_earlier:
+        if not graph.mapping(node.key, dependency).reads_earlier():
             raise InvalidDefinitionError(
                 f"asset {node.key!r} depends on itself; its partitions may read earlier ones only: declare "
                 "partition_mapping=TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)"

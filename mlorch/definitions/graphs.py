@@ -180,6 +180,7 @@ def compose(
         meant = nearest(name, GraphOptions.__annotations__)
         raise InvalidDefinitionError(f"@{kind} has no argument {name!r}{meant}")
     name = options.get("name") or function.__name__
+    check_plain_name(name, f"a {kind}")
     composition = Composition(kind, name)
     ins = _ins(
         str(composition), read_signature(function, str(composition), namespace), options.get("ins") or {}

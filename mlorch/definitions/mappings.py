@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
 from mlorch.definitions.partitions import PartitionsDefinition
 from mlorch.definitions.windows import TimeWindowPartitionsDefinition
@@ -52,18 +53,13 @@ class PartitionMapping(ABC):
     ) -> None:
         """Raise InvalidDefinitionError where the mapping does not fit its two sides."""
 
+    def reads_earlier(self) -> bool:
+        """Tell whether a partition of an asset that depends on itself reads nothing but earlier ones."""
+        return False
 
-def default_mapping(
-    downstream_def: PartitionsDefinition | None, upstream_def: PartitionsDefinition | None
-) -> PartitionMapping:
-    """Return the mapping of an edge that declares none: windows by time, equal keys, or everything."""
-    if downstream_def is None or upstream_def is None:
-        return AllPartitionMapping()
-    if isinstance(downstream_def, TimeWindowPartitionsDefinition) and isinstance(
-        upstream_def, TimeWindowPartitionsDefinition
-    ):
-        return TimeWindowPartitionMapping()
-    return IdentityPartitionMapping()
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is cached."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -77,7 +73,7 @@ class IdentityPartitionMapping(PartitionMapping):
         upstream_def: PartitionsDefinition,
         now: datetime,
     ) -> UpstreamPartitions:
-        key = _given(downstream_key, downstream_def)
+        key = given_key(downstream_key, downstream_def)
         if upstream_def.has_partition_key(key, now):
             return UpstreamPartitions((key,))
         return UpstreamPartitions((), (key,))
@@ -135,7 +131,7 @@ class TimeWindowPartitionMapping(PartitionMapping):
         now: datetime,
     ) -> UpstreamPartitions:
         down, up = _of_time(downstream_def), _of_time(upstream_def)
-        key = _given(downstream_key, down)
+        key = given_key(downstream_key, down)
         if self.start_offset == self.end_offset == 0 and down == up and up.has_partition_key(key, now):
             return UpstreamPartitions((key,))
         stop = _later(up.first, up.stop_at(now))
@@ -161,9 +157,14 @@ class TimeWindowPartitionMapping(PartitionMapping):
         if not up.has_partition_key(upstream_key, now):
             return ()
         window = up.time_window_for_partition_key(upstream_key)
-        first = down.grid.step(down.grid.floor(window.start), -self.end_offset)
-        end = down.grid.step(down.ceil(window.end), -self.start_offset)
-        return tuple(down.keys_between(_later(first, down.first), _earlier(end, down.stop_at(now))))
+        first = down.shift(down.grid.floor(window.start), -self.end_offset)
+        end = down.shift(down.ceil(window.end), -self.start_offset)
+        if down.exclusions:  # beside a gap, one window more may reach over it
+            first, end = down.shift(first, -1), down.shift(end, 1)
+        keys = down.keys_between(_later(first, down.first), _earlier(end, down.stop_at(now)))
+        if down.exclusions:
+            keys = [one for one in keys if upstream_key in self.upstream_partitions(one, down, up, now).keys]
+        return tuple(keys)
 
     def validate(
         self, downstream_def: PartitionsDefinition | None, upstream_def: PartitionsDefinition | None
@@ -175,13 +176,15 @@ class TimeWindowPartitionMapping(PartitionMapping):
                 "give both partitions definitions the same timezone"
             )
 
+    def reads_earlier(self) -> bool:
+        return self.end_offset < 0
+
     def _span(
         self, down: TimeWindowPartitionsDefinition, key: str, first: datetime, stop: datetime
     ) -> tuple[datetime, datetime]:
         """Return the downstream window with its ends moved, what is added within `first` to `stop`."""
         start, end = down.time_window_for_partition_key(key)
-        moved_start = down.grid.step(start, self.start_offset) if self.start_offset else start
-        moved_end = down.grid.step(end, self.end_offset) if self.end_offset else end
+        moved_start, moved_end = down.shift(start, self.start_offset), down.shift(end, self.end_offset)
         if self.start_offset < 0:
             moved_start = _later(moved_start, _earlier(start, first))
         if self.end_offset > 0:
@@ -209,7 +212,7 @@ class AllPartitionMapping(PartitionMapping):
         downstream_def: PartitionsDefinition | None,
         now: datetime,
     ) -> tuple[str, ...]:
-        return _all(downstream_def, now) if upstream_def.has_partition_key(upstream_key, now) else ()
+        return all_keys(downstream_def, now) if upstream_def.has_partition_key(upstream_key, now) else ()
 
     def validate(
         self, downstream_def: PartitionsDefinition | None, upstream_def: PartitionsDefinition | None
@@ -238,7 +241,9 @@ class LastPartitionMapping(PartitionMapping):
         downstream_def: PartitionsDefinition | None,
         now: datetime,
     ) -> tuple[str, ...]:
-        return _all(downstream_def, now) if upstream_key == upstream_def.get_last_partition_key(now) else ()
+        return (
+            all_keys(downstream_def, now) if upstream_key == upstream_def.get_last_partition_key(now) else ()
+        )
 
     def validate(
         self, downstream_def: PartitionsDefinition | None, upstream_def: PartitionsDefinition | None
@@ -249,11 +254,13 @@ class LastPartitionMapping(PartitionMapping):
             )
 
 
-def _all(definition: PartitionsDefinition | None, now: datetime) -> tuple[str, ...]:
+def all_keys(definition: PartitionsDefinition | None, now: datetime) -> tuple[str, ...]:
+    """Return every key, or none where there are no partitions."""
     return () if definition is None else tuple(definition.get_partition_keys(now))
 
 
-def _given(key: str | None, definition: PartitionsDefinition | None) -> str:
+def given_key(key: str | None, definition: PartitionsDefinition | None) -> str:
+    """Return the downstream key. Raises UnknownPartitionError where there is none."""
     if key is None:
         raise UnknownPartitionError(f"no partition key was given; choose one of {definition!r}")
     return key

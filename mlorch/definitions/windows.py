@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import MAXYEAR, MINYEAR, date, datetime, time
+from datetime import date, datetime
 from functools import cached_property
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from mlorch.definitions.cron import Grid, cron_fields, find_zone, make_grid
-from mlorch.definitions.formats import KeyFormat
+from mlorch.definitions.exclusions import Excluded, Exclusions, exclusions_given
+from mlorch.definitions.formats import KeyFormat, local, moment_given, parsed
 from mlorch.definitions.partitions import (
     PartitionKeyRange,
     PartitionsDefinition,
@@ -38,7 +40,8 @@ class TimeWindowPartitionsDefinition(PartitionsDefinition):
 
     The first window is the first that begins at or after `start`. The last is the last that is over, or
     `end_offset` windows after that one; none goes beyond `end`. A `start` or `end` without a time zone is
-    in `timezone`; as text it is written as `fmt` or ISO 8601.
+    in `timezone`; as text it is written as `fmt` or ISO 8601. `exclusions` are the starts of windows that are
+    left out, as moments or as cron expressions.
 
     Raises InvalidDefinitionError for a bad cron expression, time zone, start or end, and for a `fmt` that
     does not tell the windows apart.
@@ -50,6 +53,7 @@ class TimeWindowPartitionsDefinition(PartitionsDefinition):
     timezone: str
     end_offset: int
     cron_schedule: str
+    exclusions: tuple[str | datetime, ...]
 
     def __init__(
         self,
@@ -60,15 +64,17 @@ class TimeWindowPartitionsDefinition(PartitionsDefinition):
         timezone: str = "UTC",
         end_offset: int = 0,
         cron_schedule: str,
+        exclusions: Sequence[Excluded] = (),
     ) -> None:
         zone = find_zone(timezone)
         vars(self).update(
-            start=_moment("start", start, fmt, zone),
+            start=moment_given("start", start, fmt, zone),
             fmt=fmt,
-            end=None if end is None else _moment("end", end, fmt, zone),
+            end=None if end is None else moment_given("end", end, fmt, zone),
             timezone=timezone,
             end_offset=end_offset,
             cron_schedule=cron_fields(cron_schedule),
+            exclusions=exclusions_given(exclusions or (), zone),
         )
         if self.end is not None and self.end.timestamp() <= self.start.timestamp():
             raise InvalidDefinitionError(f"partitions end at {self.end}, before they start at {self.start}")
@@ -93,7 +99,7 @@ class TimeWindowPartitionsDefinition(PartitionsDefinition):
         return first if self.has_partition_key(first, current_time) else None
 
     def get_last_partition_key(self, current_time: datetime | None = None) -> str | None:
-        last = self.format.write(self.grid.step(self.stop_at(moment_of(current_time)), -1))
+        last = self.format.write(self.shift(self.stop_at(moment_of(current_time)), -1))
         return last if self.has_partition_key(last, current_time) else None
 
     def get_partition_keys_in_range(
@@ -120,7 +126,20 @@ class TimeWindowPartitionsDefinition(PartitionsDefinition):
         """Return the keys of the windows that begin from `start` to before `end`, existing or not."""
         if start.timestamp() >= end.timestamp():
             return []
-        return self.format.write_each(self.grid.between(start, end))
+        starts = self.grid.between(start, end)
+        return self.format.write_each(self._excluded.kept(starts) if self.exclusions else starts)
+
+    def get_partition_keys_in_time_window(self, time_window: TimeWindow) -> list[str]:
+        """Return the keys of the windows that begin in a window of time, existing or not."""
+        start, end = (local(moment, self.zone) for moment in time_window)
+        return self.keys_between(start, end)
+
+    def shift(self, moment: datetime, count: int) -> datetime:
+        """Return the end of the `count`th window that starts at or after a boundary, or, if negative, the
+        start of that which ends at or before it; windows left out do not count."""
+        if self.exclusions:
+            return self._excluded.shift(self.grid, moment, count)
+        return self.grid.step(moment, count) if count else moment
 
     def ceil(self, moment: datetime) -> datetime:
         """Return the earliest boundary that is not before `moment`."""
@@ -138,7 +157,8 @@ class TimeWindowPartitionsDefinition(PartitionsDefinition):
     @cached_property
     def first(self) -> datetime:
         """The start of the first window."""
-        return self.ceil(self.start)
+        boundary = self.ceil(self.start)
+        return self.shift(self.shift(boundary, 1), -1) if self.exclusions else boundary
 
     @cached_property
     def grid(self) -> Grid:
@@ -155,12 +175,16 @@ class TimeWindowPartitionsDefinition(PartitionsDefinition):
         return KeyFormat(self.fmt, self.zone)
 
     def _stop_at(self, moment: datetime) -> datetime:
-        stop = self.grid.floor(_local(moment, self.zone))
+        stop = self.grid.floor(local(moment, self.zone))
         if self.end_offset > 0:
-            stop = self.grid.step(stop, self.end_offset)
+            stop = self.shift(stop, self.end_offset)
         if self._limit is not None and self._limit.timestamp() < stop.timestamp():
             stop = self._limit
-        return self.grid.step(stop, self.end_offset) if self.end_offset < 0 else stop
+        return self.shift(stop, self.end_offset) if self.end_offset < 0 else stop
+
+    @cached_property
+    def _excluded(self) -> Exclusions:
+        return Exclusions(self.exclusions, self.zone)
 
     @cached_property
     def _limit(self) -> datetime | None:
@@ -189,6 +213,8 @@ class TimeWindowPartitionsDefinition(PartitionsDefinition):
             if start is None or start.timestamp() < self.first.timestamp():
                 return None
             if self._limit is not None and start.timestamp() >= self._limit.timestamp():
+                return None
+            if self.exclusions and self._excluded.exclude(start):
                 return None
             self._starts[key] = start
         return start
@@ -225,7 +251,7 @@ class TimeWindowPartitionsDefinition(PartitionsDefinition):
         start = self._find(key)
         if start is not None:
             return f"; the window of {key!r} ends at {self.grid.step(start, 1)}"
-        meant = _parsed(key, self.fmt, self.zone)
+        meant = parsed(key, self.fmt, self.zone)
         if meant is None:
             return nearest(key, self.get_partition_keys(current_time)[-1000:])
         with suppress(OverflowError, ValueError):  # the ends of the calendar
@@ -239,6 +265,8 @@ class TimeWindowPartitionsDefinition(PartitionsDefinition):
             given["end"] = self.format.write(self.end)
         if type(self) is TimeWindowPartitionsDefinition:
             given["cron_schedule"] = self.cron_schedule
+        if self.exclusions:
+            given["exclusions"] = ", ".join(map(str, self.exclusions))
         words = ", ".join(f"{name}={value!r}" for name, value in given.items())
         return f"{type(self).__name__}({words}, timezone={self.timezone!r})"
 
@@ -255,10 +283,17 @@ class HourlyPartitionsDefinition(TimeWindowPartitionsDefinition):
         timezone: str = "UTC",
         fmt: str = "%Y-%m-%d-%H:%M",
         end_offset: int = 0,
+        exclusions: Sequence[Excluded] = (),
     ) -> None:
         cron = f"{_within('minute_offset', minute_offset, 0, 59)} * * * *"
         super().__init__(
-            start_date, fmt, end_date, timezone=timezone, end_offset=end_offset, cron_schedule=cron
+            start_date,
+            fmt,
+            end_date,
+            timezone=timezone,
+            end_offset=end_offset,
+            cron_schedule=cron,
+            exclusions=exclusions,
         )
 
 
@@ -275,10 +310,17 @@ class DailyPartitionsDefinition(TimeWindowPartitionsDefinition):
         timezone: str = "UTC",
         fmt: str = "%Y-%m-%d",
         end_offset: int = 0,
+        exclusions: Sequence[Excluded] = (),
     ) -> None:
         cron = f"{_time_of_day(minute_offset, hour_offset)} * * *"
         super().__init__(
-            start_date, fmt, end_date, timezone=timezone, end_offset=end_offset, cron_schedule=cron
+            start_date,
+            fmt,
+            end_date,
+            timezone=timezone,
+            end_offset=end_offset,
+            cron_schedule=cron,
+            exclusions=exclusions,
         )
 
 
@@ -296,11 +338,18 @@ class WeeklyPartitionsDefinition(TimeWindowPartitionsDefinition):
         timezone: str = "UTC",
         fmt: str = "%Y-%m-%d",
         end_offset: int = 0,
+        exclusions: Sequence[Excluded] = (),
     ) -> None:
         weekday = _within("day_offset", day_offset, 0, 6)
         cron = f"{_time_of_day(minute_offset, hour_offset)} * * {weekday}"
         super().__init__(
-            start_date, fmt, end_date, timezone=timezone, end_offset=end_offset, cron_schedule=cron
+            start_date,
+            fmt,
+            end_date,
+            timezone=timezone,
+            end_offset=end_offset,
+            cron_schedule=cron,
+            exclusions=exclusions,
         )
 
 
@@ -318,11 +367,18 @@ class MonthlyPartitionsDefinition(TimeWindowPartitionsDefinition):
         timezone: str = "UTC",
         fmt: str = "%Y-%m-%d",
         end_offset: int = 0,
+        exclusions: Sequence[Excluded] = (),
     ) -> None:
         day = _within("day_offset", day_offset, 1, 28)
         cron = f"{_time_of_day(minute_offset, hour_offset)} {day} * *"
         super().__init__(
-            start_date, fmt, end_date, timezone=timezone, end_offset=end_offset, cron_schedule=cron
+            start_date,
+            fmt,
+            end_date,
+            timezone=timezone,
+            end_offset=end_offset,
+            cron_schedule=cron,
+            exclusions=exclusions,
         )
 
 
@@ -334,28 +390,3 @@ def _within(name: str, value: int, low: int, high: int) -> int:
 
 def _time_of_day(minute_offset: int, hour_offset: int) -> str:
     return f"{_within('minute_offset', minute_offset, 0, 59)} {_within('hour_offset', hour_offset, 0, 23)}"
-
-
-def _moment(name: str, given: datetime | date | str, fmt: str, zone: ZoneInfo) -> datetime:
-    if isinstance(given, str):
-        moment = _parsed(given, fmt, zone)
-        if moment is None:
-            raise InvalidDefinitionError(f"{name} {given!r} should be written as {fmt!r} or as '2024-01-31'")
-    else:
-        moment = _local(given if isinstance(given, datetime) else datetime.combine(given, time()), zone)
-    if not MINYEAR < moment.year < MAXYEAR:
-        raise InvalidDefinitionError(f"{name} {given!r} is no real date; leave out an end that never comes")
-    return moment
-
-
-def _parsed(text: str, fmt: str, zone: ZoneInfo) -> datetime | None:
-    """Return the moment that a text means, read generously: a key, one that lacks zeros, or ISO 8601."""
-    with suppress(ValueError):
-        return _local(datetime.strptime(text, fmt), zone)  # noqa: DTZ007 - it gets its zone here
-    with suppress(ValueError):
-        return _local(datetime.fromisoformat(text), zone)
-    return KeyFormat(fmt, zone).read(text)
-
-
-def _local(moment: datetime, zone: ZoneInfo) -> datetime:
-    return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)

@@ -58,7 +58,7 @@ def settle_configs(
     for path in dict.fromkeys((*(wanted if needed is None else needed), *given)):
         kind = wanted.get(path)
         if kind is None:
-            if path in given:
+            if given.get(path):
                 problems.append(f"the run config names {_shown(path)}, which has no config parameter")
             continue
         try:
@@ -214,8 +214,8 @@ def _given(
         elif section is not None and _check(
             section, ("config", "ops"), f"the run config of {_shown(path)}", problems
         ):
-            if section.get("config") is not None:
-                yield path, section["config"]
+            if "config" in section or not section.get("ops"):
+                yield path, section.get("config")
             yield from _given(_mapping(section.get("ops"), "ops", problems), path, loose, problems)
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlorch.definitions.inference import default_mapping
 from mlorch.definitions.mappings import (
     AllPartitionMapping,
     IdentityPartitionMapping,
@@ -14,7 +15,6 @@ from mlorch.definitions.mappings import (
     PartitionMapping,
     TimeWindowPartitionMapping,
     UpstreamPartitions,
-    default_mapping,
 )
 from mlorch.definitions.partitions import PartitionsDefinition, StaticPartitionsDefinition
 from mlorch.definitions.windows import (

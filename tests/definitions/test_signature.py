@@ -55,6 +55,22 @@ def test_the_context_may_have_any_name_that_is_annotated_so():
     assert read(function).context == "ctx"
 
 
+@pytest.mark.parametrize("first", ["_", "_context", "context_"])
+def test_the_context_has_other_names_only_as_the_first_parameter(first):
+    names: dict[str, Any] = {}
+    exec(f"def leading({first}, x): return x\ndef following(x, {first}): return x", names)
+    assert read(names["leading"]).context == first
+    assert read(names["following"]).context is None
+    assert list(read(names["following"]).arguments) == ["x", first]
+
+
+def test_the_defaults_of_arguments_are_known():
+    def function(context, features, labels=None, limit: int = 3, config: Rate = Rate()):  # noqa: B008
+        return features, labels, limit, config
+
+    assert read(function).defaults == {"labels": None, "limit": 3}
+
+
 def test_annotations_that_are_text_see_what_is_around_the_function():
     class Local:
         pass
