@@ -9,7 +9,8 @@ from typing import Any
 from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.config import Config, RunConfig
 from mlorch.definitions.graph import AssetGraph
-from mlorch.definitions.graphs import GraphDefinition, OpNode
+from mlorch.definitions.graphs import OpNode
+from mlorch.definitions.jobs import JobDefinition
 from mlorch.events import RunStarted
 from mlorch.execution.metadata import plain
 from mlorch.execution.run import Run, resolve_resources, settle_secrets
@@ -17,7 +18,7 @@ from mlorch.execution.runner import RunInHand
 from mlorch.execution.settling import NodeConfig, settle_configs
 from mlorch.planning.plan import Plan
 
-Owner = AssetsDefinition | GraphDefinition
+Owner = AssetsDefinition | JobDefinition
 """What ops belong to."""
 
 

@@ -1,17 +1,20 @@
-"""Jobs: a named selection of assets with parameters."""
+"""Jobs: a selection of assets, or a graph of ops, with parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlorch.definitions.config import RunConfig
+from mlorch.definitions.graphs import GraphDefinition, OpNode
+from mlorch.definitions.importable import Importable
 from mlorch.definitions.keys import check_name
 
 if TYPE_CHECKING:
     from mlorch.definitions.partitions import PartitionsDefinition
     from mlorch.definitions.selections import CoercibleToAssetSelection
+    from mlorch.definitions.specs import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +27,69 @@ class AssetJob:
     config: RunConfig | Mapping[str, Any] | None = None
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    executor_def: Any = None
+    hooks: frozenset[Any] = frozenset()
+    op_retry_policy: RetryPolicy | None = None
+
+
+class JobDefinition(Importable):
+    """A graph of ops with what a run of it is given."""
+
+    def __init__(
+        self,
+        graph: GraphDefinition,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        config: Any = None,
+        resource_defs: Mapping[str, Any] | None = None,
+        tags: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        executor_def: Any = None,
+        hooks: Iterable[Any] | None = None,
+        op_retry_policy: RetryPolicy | None = None,
+        partitions_def: PartitionsDefinition | None = None,
+        input_values: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.graph = graph
+        self.name = name or graph.name
+        self.description = description or graph.description
+        self.config = config
+        self.resource_defs = dict(resource_defs or {})
+        self.tags = {str(key): str(value) for key, value in (tags or {}).items()}
+        self.metadata = dict(metadata or {})
+        self.executor_def = executor_def
+        self.hooks = frozenset(hooks or ())
+        self.op_retry_policy = op_retry_policy
+        self.partitions_def = partitions_def
+        self.input_values = dict(input_values or {})
+        self.op_nodes = {path: self._own(node) for path, node in graph.op_nodes.items()}
+        """The ops of its graph by path, with what the job says of all of them."""
+        self.output_sources = graph.output_sources
+
+    def _own(self, node: OpNode) -> OpNode:
+        return replace(
+            node, retry_policy=node.retry_policy or self.op_retry_policy, hooks=node.hooks | self.hooks
+        )
+
+    def __repr__(self) -> str:
+        return f"<job {self.name}>"
 
 
 def define_asset_job(
     name: str,
     selection: CoercibleToAssetSelection | None = None,
     *,
-    partitions_def: PartitionsDefinition | None = None,
-    config: RunConfig | Mapping[str, Any] | None = None,
+    config: Any = None,
     description: str | None = None,
     tags: Mapping[str, str] | None = None,
+    run_tags: Mapping[str, str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    partitions_def: PartitionsDefinition | None = None,
+    executor_def: Any = None,
+    hooks: Iterable[Any] | None = None,
+    op_retry_policy: RetryPolicy | None = None,
 ) -> AssetJob:
     """Declare a job. A selection of None or "*" means every asset that has a function.
 
@@ -43,4 +99,15 @@ def define_asset_job(
     check_name(name)
     if isinstance(selection, Sequence) and not isinstance(selection, str):
         selection = tuple(selection)
-    return AssetJob(name, selection, partitions_def, config, description, dict(tags or {}))
+    return AssetJob(
+        name,
+        selection,
+        partitions_def,
+        config,
+        description,
+        {**(tags or {}), **(run_tags or {})},
+        dict(metadata or {}),
+        executor_def,
+        frozenset(hooks or ()),
+        op_retry_policy,
+    )

@@ -15,7 +15,8 @@ from mlorch.log import Slot
 
 if TYPE_CHECKING:
     from mlorch.definitions.assets import AssetsDefinition
-    from mlorch.definitions.graphs import GraphDefinition, OpNode
+    from mlorch.definitions.graphs import OpNode
+    from mlorch.definitions.jobs import JobDefinition
     from mlorch.definitions.partitions import PartitionsDefinition
 
 
@@ -86,7 +87,7 @@ class Call:
     """One attempt at one step."""
 
     run: Run
-    owner: AssetsDefinition | GraphDefinition
+    owner: AssetsDefinition | JobDefinition
     path: str
     """Of the op in its owner."""
     step: str

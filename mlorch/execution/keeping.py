@@ -44,13 +44,14 @@ class Keeper:
         call = self._call
         self.outputs.add(produced.output)
         targets = [one for one in call.targets if self._place(one) == (call.path, produced.output)]
+        if not targets:
+            self._pass_on(produced)
+            return
         for target, value in self._parts(targets, produced.value):
             made = self._materialized(target, replace(produced, value=value))
             self.materializations.append(made)
             if call.path:
                 self.passed.append(_kept(made, produced.output))
-        if not targets:
-            self._pass_on(produced)
 
     def _place(self, target: Target) -> tuple[str, str]:
         place: tuple[str, str] = self._call.owner.output_places[target.output]

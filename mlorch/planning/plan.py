@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from mlorch.definitions.assets import AssetsDefinition
-from mlorch.definitions.graphs import Constant, FanIn, GraphDefinition, GraphInput, OpNode, OpOutput
+from mlorch.definitions.graphs import FanIn, OpNode, OpOutput
+from mlorch.definitions.jobs import JobDefinition
 from mlorch.errors import InvalidDefinitionError, NotFoundError, UnknownPartitionError
 from mlorch.log import Slot, slot_name
 from mlorch.planning.ordering import by_partition, ordered
@@ -19,7 +20,7 @@ class Unit:
 
     name: str
     """Begins the names of its steps: "asset", "asset[partition]"; "" for a job of ops."""
-    owner: AssetsDefinition | GraphDefinition
+    owner: AssetsDefinition | JobDefinition
     section: tuple[str, ...] = ()
     """Where its ops stand in a run config, from the outermost name inwards."""
     slots: tuple[Slot, ...] = ()
@@ -100,10 +101,10 @@ def make_plan(assessment: Assessment, targets: Sequence[Slot], *, only_stale: bo
     return Plan(by_partition(planner.steps, _moved), tuple(planner.fresh), tuple(targets))
 
 
-def plan_graph(graph: GraphDefinition, partitions: tuple[str, ...] = ()) -> Plan:
-    """Plan the ops of a job's graph."""
-    unit = Unit(name="", owner=graph, partitions=partitions)
-    return Plan(tuple(_steps(unit, graph.flatten(), (), 0)))
+def plan_graph(job: JobDefinition, partitions: tuple[str, ...] = ()) -> Plan:
+    """Plan the ops of a job."""
+    unit = Unit(name="", owner=job, partitions=partitions)
+    return Plan(tuple(_steps(unit, tuple(job.op_nodes.values()), (), 0)))
 
 
 class _Planner:

@@ -1,0 +1,183 @@
+"""Graphs and jobs of ops that can be run: what `mlorch.graph` and `mlorch.job` make."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, overload
+
+from mlorch.app.loading import tools_of
+from mlorch.app.materializing import Listener, new_run_id
+from mlorch.app.preparing import in_hand, prepare_run
+from mlorch.app.results import ExecutionResult
+from mlorch.definitions import graphs, jobs
+from mlorch.definitions.graph import make_graph
+from mlorch.errors import UserError
+from mlorch.execution.executors import open_executor
+from mlorch.execution.runner import carry_out
+from mlorch.instance import Instance
+from mlorch.log import History
+from mlorch.planning.plan import plan_graph
+from mlorch.planning.staleness import Assessment
+from mlorch.planning.versions import Declarations
+
+
+class GraphDefinition(graphs.GraphDefinition):
+    """A graph of ops that can be run, or made into a job."""
+
+    def to_job(self, **options: Any) -> JobDefinition:
+        """Return a job of the graph; the arguments are those of JobDefinition."""
+        return JobDefinition(self, **options)
+
+    def execute_in_process(self, **given: Any) -> ExecutionResult:
+        """Run the graph in this process; the arguments are those of `JobDefinition.execute_in_process`."""
+        return self.to_job().execute_in_process(**given)
+
+
+class JobDefinition(jobs.JobDefinition):
+    """A job of ops that can be run."""
+
+    def execute_in_process(
+        self,
+        *,
+        run_config: Any = None,
+        instance: Instance | None = None,
+        partition_key: str | None = None,
+        raise_on_error: bool = True,
+        run_id: str | None = None,
+        input_values: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+        resources: Mapping[str, Any] | None = None,
+    ) -> ExecutionResult:
+        """Run the job in this process; `instance` defaults to one in memory.
+
+        Raises what the first failed op raised unless `raise_on_error` is False, and UserErrors before any op
+        runs.
+        """
+        result = run_job(
+            self,
+            instance or Instance.ephemeral(),
+            run_config=run_config,
+            partition_key=partition_key,
+            run_id=run_id,
+            input_values=input_values,
+            tags=tags,
+            resources=resources,
+        )
+        if raise_on_error:
+            result.raise_failure()
+        return result
+
+
+def run_job(
+    job: jobs.JobDefinition,
+    instance: Instance,
+    *,
+    run_config: Any = None,
+    partition_key: str | None = None,
+    run_id: str | None = None,
+    input_values: Mapping[str, Any] | None = None,
+    tags: Mapping[str, str] | None = None,
+    resources: Mapping[str, Any] | None = None,
+    executor: str = "in_process",
+    workers: int = 1,
+    listener: Listener = Listener(),
+    **facts: Any,
+) -> ExecutionResult:
+    """Carry out a job of ops. Raises UserErrors before any op runs; failures are in the result."""
+    given = _inputs(job, input_values)
+    if partition_key is not None and job.partitions_def is not None:
+        job.partitions_def.validate_partition_key(partition_key)
+    all_resources = {**(resources or {}), **job.resource_defs}
+    run = prepare_run(
+        run_id or new_run_id(),
+        [job],
+        None,
+        all_resources,
+        run_config=run_config if run_config is not None else job.config,
+        job=job.name,
+        tags={**job.tags, **(tags or {})},
+    )
+    plan = plan_graph(job, (partition_key,) if partition_key is not None else ())
+    hand = in_hand(run, plan, **facts)
+    listener.planned(plan)
+    with open_executor(executor, workers) as performing:
+        carry_out(
+            plan,
+            [hand],
+            assessment=_nothing_made(),
+            tools=tools_of(instance),
+            log=instance.log,
+            executor=performing,
+            listen=listener.happened,
+            given=given,
+        )
+    return ExecutionResult(hand.result, plan, instance, run.resources)
+
+
+def _nothing_made() -> Assessment:
+    """Return the assessment of a graph without assets: ops read and make none."""
+    graph = make_graph(())
+    return Assessment(graph, History({}), Declarations(graph), datetime.now(UTC))
+
+
+def _inputs(
+    job: jobs.JobDefinition, input_values: Mapping[str, Any] | None
+) -> dict[tuple[str, str], Any]:
+    """Return the values of the graph's inputs, and refuse a run in which an op would lack one."""
+    given = {**job.input_values, **(input_values or {})}
+    unknown = given.keys() - job.graph.ins.keys()
+    if unknown:
+        raise UserError(
+            f"{job!r} has no input {sorted(unknown)[0]!r} (it has: {', '.join(job.graph.ins) or 'none'})"
+        )
+    for path, name in job.graph.unfilled_inputs():
+        raise UserError(f"{job!r}: nothing gives op {path!r} its input {name!r}; connect it or give it a default")
+    return {("", name): value for name, value in given.items()}
+
+
+@overload
+def graph(function: Callable[..., Any], /) -> GraphDefinition: ...
+
+
+@overload
+def graph(**options: Any) -> Callable[[Callable[..., Any]], GraphDefinition]: ...
+
+
+def graph(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Declare a graph of ops, as `mlorch.definitions.graphs.graph` does, that can be made into a job."""
+    namespace = sys._getframe(1).f_locals
+    if function is not None:
+        return graphs.compose(function, {}, GraphDefinition, namespace)
+    return lambda decorated: graphs.compose(decorated, options, GraphDefinition, namespace)
+
+
+_OF_GRAPH = ("name", "description", "ins", "out")
+
+
+@overload
+def job(function: Callable[..., Any], /) -> JobDefinition: ...
+
+
+@overload
+def job(**options: Any) -> Callable[[Callable[..., Any]], JobDefinition]: ...
+
+
+def job(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Declare that a function composes a job of ops by calling them; it is called once, here.
+
+    `options` are the arguments of JobDefinition, and `name`, `description`, `ins` and `out` of the graph.
+    Raises InvalidDefinitionError, naming the job.
+    """
+    namespace = sys._getframe(1).f_locals
+
+    def define(decorated: Callable[..., Any]) -> JobDefinition:
+        of_graph = {name: options[name] for name in _OF_GRAPH if name in options}
+        composed = graphs.compose(decorated, of_graph, GraphDefinition, namespace)
+        rest = {name: value for name, value in options.items() if name not in _OF_GRAPH}
+        made = JobDefinition(composed, **rest)
+        made.stand_for(decorated, made.name)
+        return made
+
+    return define if function is None else define(function)
