@@ -181,11 +181,11 @@ def _read_config(path: Path | None) -> dict[str, Any] | None:
 def _print_plan(plan: Plan, as_json: bool) -> None:
     from mlorch.cli.output import print_json, print_table
 
-    def why(step: Any) -> str:
-        causes = "; ".join(dict.fromkeys(cause.reason for cause in step.causes))
-        return causes or ("if its inputs change" if step.is_conditional else "")
+    def why(unit: Any) -> str:
+        causes = "; ".join(dict.fromkeys(cause.reason for cause in unit.causes))
+        return causes or ("if its inputs change" if unit.is_conditional else "")
 
-    rows = [(step.slot[0], step.slot[1] or "", why(step)) for step in plan.steps]
+    rows = [(slot[0], slot[1] or "", why(unit)) for unit in plan.units for slot in unit.slots]
     if as_json:
         steps = [{"asset": asset, "partition": part or None, "why": text} for asset, part, text in rows]
         print_json({"steps": steps, "fresh": len(plan.fresh)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -60,13 +60,13 @@ class Keeper:
     def _parts(self, targets: list[Target], value: Any) -> Iterator[tuple[Target, Any]]:
         """Divide the value of several partitions, which the function returns by partition key."""
         partitions = self._call.partitions
-        if len(targets) == 1 and not (isinstance(value, dict) and value.keys() == set(partitions)):
+        if len(targets) == 1 and not (self._may_be_several() and is_by_partition(value, partitions)):
             yield targets[0], value
             return
         if value is NO_VALUE or value is None:
             yield from ((target, value) for target in targets)
             return
-        if not isinstance(value, Mapping) or value.keys() != {target.slot[1] for target in targets}:
+        if not is_by_partition(value, partitions):
             raise TypeCheckError(
                 f"{owner_name(self._call)} made {len(targets)} partitions at once and has to return a value "
                 f"for each, as {{partition key: value}} with the keys {partitions[0]!r} to {partitions[-1]!r}"
@@ -168,10 +168,13 @@ class Keeper:
 
     def _part(self, out: Out, target: Target) -> Any:
         """Return the type of one partition where the function may return several by key."""
+        is_several = target.slot[1] is not None and self._may_be_several()
+        return self._tools.kinds.part(out.dagster_type) if is_several else out.dagster_type
+
+    def _may_be_several(self) -> bool:
+        """Tell whether the function may be asked for several partitions at once."""
         policy = self._call.owner.backfill_policy
-        if target.slot[1] is None or policy is None or policy.max_partitions_per_run == 1:
-            return out.dagster_type
-        return self._tools.kinds.part(out.dagster_type)
+        return policy is not None and policy.max_partitions_per_run != 1
 
     def _store(
         self, produced: Produced, out: Out, output: OutputContext
@@ -245,6 +248,11 @@ class Keeper:
 
 
 _UNSAFE_STEP = {ord(char): f"%{ord(char):02X}" for char in '%\\?*"<>|\0[]'}
+
+
+def is_by_partition(value: Any, partitions: Collection[str]) -> bool:
+    """Tell whether a value is a mapping with exactly these partitions as keys."""
+    return isinstance(value, Mapping) and value.keys() == set(partitions)
 
 
 def _kept(made: AssetMaterialized, output: str) -> Kept:

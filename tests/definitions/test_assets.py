@@ -48,7 +48,7 @@ def test_arguments_name_upstream_assets_and_other_parameters_have_their_roles():
     ) -> float:
         return 1.0
 
-    signature = model.signature
+    signature = model.op.signature
     assert (signature.context, signature.config) == ("context", Rate)
     assert dict(signature.resources) == {"warehouse": Warehouse}
     assert [one.key for one in model.dependencies] == ["features", "labels"]
@@ -93,8 +93,8 @@ def test_the_type_of_the_value_is_taken_out_of_output_and_materialize_result():
     def told() -> MaterializeResult[str]:
         return MaterializeResult(value="x")
 
-    assert wrapped.signature.returns is int
-    assert told.signature.returns is str
+    assert wrapped.op.signature.returns is int
+    assert told.op.signature.returns is str
 
 
 @pytest.mark.parametrize("name", ["context", "config", "type"])

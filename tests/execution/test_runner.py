@@ -220,7 +220,7 @@ def test_what_threads_are_making_when_the_run_is_interrupted_is_recorded():
 
 @pytest.mark.parametrize("fails_at", [1, 2])
 def test_a_log_that_fails_once_ends_the_run_and_loses_nothing(fails_at, monkeypatch):
-    monkeypatch.setattr("mlorch.execution.runner.FLUSH_FACTS", 1)
+    monkeypatch.setattr("mlorch.execution.writer.FLUSH_FACTS", 1)
     log = Flaky(fails_at)
     with pytest.raises(StorageError, match="the disk is full"):
         run_request(Definitions([first, second]), Instance(log, MemoryStore()), Request())

@@ -92,7 +92,7 @@ def test_only_stale_leaves_out_what_is_fresh_and_says_so():
     plan = planned([named("a"), named("b", "a"), named("c", code="2")], instance=instance, only_stale=True)
     assert names(plan) == ["c"]
     assert plan.fresh == (("a", None), ("b", None))
-    assert [cause.category for cause in plan.steps[0].causes] == ["CODE"]
+    assert [cause.category for cause in plan.steps[0].unit.causes] == ["CODE"]
 
 
 def test_what_is_below_a_stale_asset_is_asked_again_and_says_why_if_it_is_stale_by_itself():
@@ -100,7 +100,7 @@ def test_what_is_below_a_stale_asset_is_asked_again_and_says_why_if_it_is_stale_
     materialize([named("a"), named("b", "a"), named("c", "a")], instance=instance)
     changed = [named("a", code="2"), named("b", "a"), named("c", "a", code="2"), named("d", "a")]
     plan = planned(changed, instance=instance, only_stale=True)
-    assert [(step.name, step.is_conditional, len(step.causes)) for step in plan.steps] == [
+    assert [(step.name, step.unit.is_conditional, len(step.unit.causes)) for step in plan.steps] == [
         ("a", False, 1),
         ("b", True, 0),
         ("c", True, 1),
