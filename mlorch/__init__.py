@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mlorch.definitions.dependencies import NodeInvocation as NodeInvocation
     from mlorch.definitions.dependencies import OutputMapping as OutputMapping
     from mlorch.definitions.environment import EnvVar as EnvVar
+    from mlorch.definitions.factories import ResourceDefinition as ResourceDefinition
+    from mlorch.definitions.factories import resource as resource
     from mlorch.definitions.graphs import GraphDefinition as GraphDefinition
     from mlorch.definitions.graphs import graph as graph
     from mlorch.definitions.io import InputContext as InputContext
@@ -51,12 +53,30 @@ if TYPE_CHECKING:
     from mlorch.definitions.partitions import PartitionKeyRange as PartitionKeyRange
     from mlorch.definitions.partitions import PartitionsDefinition as PartitionsDefinition
     from mlorch.definitions.partitions import StaticPartitionsDefinition as StaticPartitionsDefinition
+    from mlorch.definitions.reports import AssetMaterialization as AssetMaterialization
+    from mlorch.definitions.reports import AssetObservation as AssetObservation
     from mlorch.definitions.resources import ConfigurableResource as ConfigurableResource
+    from mlorch.definitions.resources import ConfigurableResourceFactory as ConfigurableResourceFactory
+    from mlorch.definitions.resources import InitResourceContext as InitResourceContext
+    from mlorch.definitions.resources import ResourceDependency as ResourceDependency
+    from mlorch.definitions.resources import ResourceParam as ResourceParam
     from mlorch.definitions.results import DataVersion as DataVersion
     from mlorch.definitions.results import MaterializeResult as MaterializeResult
     from mlorch.definitions.results import Output as Output
     from mlorch.definitions.schedules import ScheduleDefinition as ScheduleDefinition
     from mlorch.definitions.sensors import SensorDefinition as SensorDefinition
+    from mlorch.definitions.shapes import Array as Array
+    from mlorch.definitions.shapes import BoolSource as BoolSource
+    from mlorch.definitions.shapes import Enum as Enum
+    from mlorch.definitions.shapes import EnumValue as EnumValue
+    from mlorch.definitions.shapes import Field as Field
+    from mlorch.definitions.shapes import IntSource as IntSource
+    from mlorch.definitions.shapes import Map as Map
+    from mlorch.definitions.shapes import Noneable as Noneable
+    from mlorch.definitions.shapes import Permissive as Permissive
+    from mlorch.definitions.shapes import Selector as Selector
+    from mlorch.definitions.shapes import Shape as Shape
+    from mlorch.definitions.shapes import StringSource as StringSource
     from mlorch.definitions.specs import AUTO as AUTO
     from mlorch.definitions.specs import CONTENT as CONTENT
     from mlorch.definitions.specs import AssetDep as AssetDep
@@ -70,8 +90,12 @@ if TYPE_CHECKING:
     from mlorch.definitions.windows import TimeWindowPartitionsDefinition as TimeWindowPartitionsDefinition
     from mlorch.definitions.windows import WeeklyPartitionsDefinition as WeeklyPartitionsDefinition
     from mlorch.execution.context import AssetExecutionContext as AssetExecutionContext
+    from mlorch.instance import DagsterInstance as DagsterInstance
     from mlorch.instance import Instance as Instance
     from mlorch.planning.selection import AssetSelection as AssetSelection
+    from mlorch.queries import AssetPartitionStatus as AssetPartitionStatus
+    from mlorch.queries import DagsterRunStatus as DagsterRunStatus
+    from mlorch.queries import RunsFilter as RunsFilter
 
 _HOMES = {
     "mlorch.app.loading": ("load_asset",),
@@ -87,6 +111,7 @@ _HOMES = {
         "OutputMapping",
     ),
     "mlorch.definitions.environment": ("EnvVar",),
+    "mlorch.definitions.factories": ("ResourceDefinition", "resource"),
     "mlorch.definitions.graphs": ("GraphDefinition", "graph"),
     "mlorch.definitions.io": ("IOManager", "InputContext", "OutputContext"),
     "mlorch.definitions.jobs": ("define_asset_job",),
@@ -105,10 +130,31 @@ _HOMES = {
         "PartitionsDefinition",
         "StaticPartitionsDefinition",
     ),
-    "mlorch.definitions.resources": ("ConfigurableResource",),
+    "mlorch.definitions.reports": ("AssetMaterialization", "AssetObservation"),
+    "mlorch.definitions.resources": (
+        "ConfigurableResource",
+        "ConfigurableResourceFactory",
+        "InitResourceContext",
+        "ResourceDependency",
+        "ResourceParam",
+    ),
     "mlorch.definitions.results": ("DataVersion", "MaterializeResult", "Output"),
     "mlorch.definitions.schedules": ("ScheduleDefinition",),
     "mlorch.definitions.sensors": ("SensorDefinition",),
+    "mlorch.definitions.shapes": (
+        "Array",
+        "BoolSource",
+        "Enum",
+        "EnumValue",
+        "Field",
+        "IntSource",
+        "Map",
+        "Noneable",
+        "Permissive",
+        "Selector",
+        "Shape",
+        "StringSource",
+    ),
     "mlorch.definitions.specs": ("AUTO", "CONTENT", "AssetDep", "AssetIn", "AssetSpec", "RetryPolicy"),
     "mlorch.definitions.windows": (
         "DailyPartitionsDefinition",
@@ -119,8 +165,9 @@ _HOMES = {
         "WeeklyPartitionsDefinition",
     ),
     "mlorch.execution.context": ("AssetExecutionContext",),
-    "mlorch.instance": ("Instance",),
+    "mlorch.instance": ("DagsterInstance", "Instance"),
     "mlorch.planning.selection": ("AssetSelection",),
+    "mlorch.queries": ("AssetPartitionStatus", "DagsterRunStatus", "RunsFilter"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

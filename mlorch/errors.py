@@ -15,6 +15,7 @@
     ├── SchemaError                   a frame that breaks its schema: the run fails, exit code 1
     ├── WorkerError                   what performed a step ended before it: exit code 1
     ├── StepTimeoutError              a step took longer than it may: exit code 1
+    ├── ResourceError                 a resource can't be set up, so a step fails: exit code 1
     └── RunFailedError                a run failed: exit code 1
 
 Each message says what was wrong, where, and what would be right.
@@ -102,6 +103,12 @@ class WorkerError(MlorchError):
 
 class StepTimeoutError(MlorchError):
     """A step took longer than its time limit."""
+
+    exit_code = 1
+
+
+class ResourceError(MlorchError):
+    """A resource can't be set up; `__cause__` is what its own code raised."""
 
     exit_code = 1
 

@@ -9,7 +9,7 @@ from mlorch.definitions.keys import key_text
 from mlorch.definitions.signature import EMPTY
 from mlorch.errors import NotFoundError, UserError
 from mlorch.events import AssetMaterialized
-from mlorch.execution.run import resolve_resources
+from mlorch.execution.settling import settle_resources
 from mlorch.execution.step import Kept, Tools, load
 from mlorch.instance import Instance
 from mlorch.iomanagers.kinds import KINDS
@@ -103,7 +103,7 @@ def load_value(
     resources: dict[str, Any] = {}
     if definitions is not None:
         names = {"io_manager", (made.io_manager or "").removeprefix("resource:")}
-        resources, _ = resolve_resources(definitions.resources, names)
+        resources, _ = settle_resources(definitions.resources, names)
     kept = Kept(slot, made.uri, made.content_hash, made.io_manager, made.metadata)
     return load(kept, annotation, Tools(instance.store, KINDS), resources)
 

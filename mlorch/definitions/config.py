@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -66,6 +67,8 @@ def make_config(config_class: type[Config], given: Any, where: str) -> Config:
         return given
     if config_class.mlorch_is_bare and not isinstance(given, Fields):
         given = {} if given is None or given == {} else {"value": given}
+    if not isinstance(given, Fields | Mapping | None):
+        raise InvalidConfigError(f"{where} should be fields, {{NAME: VALUE}}, not {given!r}")
     values = read_fields(config_class, values_of(given) if isinstance(given, Fields) else given or {})
     try:
         if late_names(config_class, values):
@@ -98,6 +101,8 @@ def plain_config(value: Any) -> Any:
             if name not in absent
         }
         return found["value"] if kind.mlorch_is_bare else found
+    if isinstance(value, Enum):
+        return getattr(value, "mlorch_stands_for", {}).get(value.name, value)
     if isinstance(value, BaseModel):
         return value.model_dump()
     if isinstance(value, Mapping):

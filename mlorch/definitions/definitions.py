@@ -13,6 +13,7 @@ from mlorch.definitions.jobs import AssetJob
 from mlorch.definitions.schedules import ScheduleDefinition
 from mlorch.definitions.sensors import SensorDefinition
 from mlorch.definitions.specs import AssetSpec
+from mlorch.definitions.wiring import check_nested, check_resource, makes_something
 from mlorch.errors import InvalidDefinitionError, nearest
 
 
@@ -108,29 +109,19 @@ def _named(several: Iterable[Any], what: str) -> dict[str, Any]:
 
 
 def _check_resources(graph: AssetGraph, resources: Mapping[str, Any]) -> None:
+    check_nested(resources)
     for node in graph.nodes.values():
         if node.definition is None:
             continue
         for name, wanted in node.definition.signature.resources.items():
-            given = resources.get(name)
-            if given is None:
-                raise InvalidDefinitionError(
-                    f"asset {node.key!r} takes the resource {name!r} ({wanted.__name__}), "
-                    f"which the definitions do not give{nearest(name, resources)}; "
-                    f"add resources={{{name!r}: {wanted.__name__}(…)}}"
-                )
-            if not isinstance(given, wanted):
-                raise InvalidDefinitionError(
-                    f"asset {node.key!r}: the resource {name!r} should be a {wanted.__name__}, "
-                    f"not a {type(given).__name__}"
-                )
+            check_resource(f"asset {node.key!r}", name, wanted, resources)
         key = node.definition.io_manager_key
         if key is not None and key not in resources:
             raise InvalidDefinitionError(
                 f"asset {node.key!r}: no resource gives its io_manager_key {key!r}{nearest(key, resources)}"
             )
         keeper = resources.get(key or "io_manager")
-        if keeper is not None and not isinstance(keeper, IOManager):
+        if keeper is not None and not (isinstance(keeper, IOManager) or makes_something(keeper)):
             raise InvalidDefinitionError(
                 f"asset {node.key!r}: the resource {key or 'io_manager'!r} should be an IOManager, "
                 f"not a {type(keeper).__name__}"

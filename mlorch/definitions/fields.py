@@ -48,8 +48,12 @@ class Fields(BaseModel):
 
         Raises InvalidConfigError, naming the variable, where one is not set or does not fit its field.
         """
-        found: Self = resolve(self, {})
+        found: Self = Resolving()(self)
         return found
+
+    def given(self) -> dict[str, Any]:
+        """Return the values that were given, without defaults."""
+        return {name: one for name, one in values_of(self).items() if name in self.model_fields_set}
 
     def secrets(self) -> set[str]:
         """Return the texts in it that must be masked wherever text is kept: see `secrets_in`."""
@@ -61,7 +65,7 @@ class Fields(BaseModel):
         Raises InvalidConfigError for a field whose value JSON can't hold.
         """
         try:
-            dumped = self.model_dump(mode="json", warnings=False)
+            dumped = self.model_dump(mode="json", by_alias=True, warnings=False)
         except PydanticSerializationError as error:
             raise InvalidConfigError(f"{type(self).__name__} can't be recorded as JSON: {error}") from None
         masked: dict[str, Any] = mask(_as_recorded(dumped, self))
@@ -74,29 +78,33 @@ def values_of(fields: BaseModel) -> dict[str, Any]:
     return {name: getattr(fields, name) for name in names}
 
 
-def resolve(value: Any, known: dict[int, Any]) -> Any:
-    """Return a value with the environment variables in it, also deep, replaced; itself without any.
+class Resolving:
+    """Puts values in the place of environment variables, at any depth, and gathers the secrets it meets.
 
-    `known` has what took the place of an object, by its id: each object is resolved once, and one that is
-    there before takes the place it is given. Raises InvalidConfigError, naming the variable.
+    `known` has what takes the place of an object, by its id: each object is resolved once.
     """
-    if id(value) in known:
-        return known[id(value)]
-    if isinstance(value, Late):
-        return value.resolve()
-    if isinstance(value, Fields):
-        known[id(value)] = made = _resolved(value, known)
-        return made
-    if isinstance(value, list | tuple | set | frozenset) and type(value) in _LISTS:
-        found = [resolve(one, known) for one in value]
-        return value if all(a is b for a, b in zip(found, value, strict=True)) else type(value)(found)
-    if isinstance(value, dict):
-        named = {name: resolve(one, known) for name, one in value.items()}
-        return value if all(named[name] is value[name] for name in value) else named
-    return value
 
+    def __init__(self) -> None:
+        self.known: dict[int, Any] = {}
+        self.secrets: set[str] = set()
 
-_LISTS = (list, tuple, set, frozenset)
+    def __call__(self, value: Any) -> Any:
+        """Return the value as a run has it; itself where nothing in it is late. Raises InvalidConfigError."""
+        if id(value) in self.known:
+            return self.known[id(value)]
+        if isinstance(value, Late | SecretStr | SecretBytes):
+            self.secrets |= secrets_in(value)
+            return value.resolve() if isinstance(value, Late) else value
+        if isinstance(value, Fields):
+            made = self.known[id(value)] = _resolved(value, self)
+            return made
+        if type(value) in (list, tuple, set, frozenset):
+            found = [self(one) for one in value]
+            return value if all(a is b for a, b in zip(found, value, strict=True)) else type(value)(found)
+        if isinstance(value, dict):
+            named = {name: self(one) for name, one in value.items()}
+            return value if all(named[name] is value[name] for name in value) else named
+        return value
 
 
 def secrets_in(value: Any) -> set[str]:
@@ -233,10 +241,10 @@ def _holder(model: type[BaseModel], name: str) -> type[BaseModel]:
     return create_model("Holder", __config__=config, value=(one.annotation or Any, one))
 
 
-def _resolved(value: Fields, known: dict[int, Any]) -> Fields:
+def _resolved(value: Fields, resolving: Resolving) -> Fields:
     absent = type(value).mlorch_absent - value.model_fields_set
     values = {name: one for name, one in values_of(value).items() if name not in absent}
-    given = {name: resolve(one, known) for name, one in values.items()}
+    given = {name: resolving(one) for name, one in values.items()}
     if all(given[name] is values[name] for name in given):
         return value
     kind = type(value)
@@ -268,7 +276,8 @@ def _as_recorded(plain: Any, value: Any) -> Any:
     if isinstance(value, EnvVar):
         return f"${str.__str__(value)}"
     if isinstance(value, BaseModel) and isinstance(plain, dict):
-        return {name: _as_recorded(one, getattr(value, name, None)) for name, one in plain.items()}
+        names = {one.serialization_alias or name: name for name, one in type(value).model_fields.items()}
+        return {n: _as_recorded(one, getattr(value, names.get(n) or n, None)) for n, one in plain.items()}
     if isinstance(value, Mapping) and isinstance(plain, dict):
         pairs = zip(plain.items(), value.values(), strict=False)
         return {name: _as_recorded(one, other) for (name, one), other in pairs}

@@ -35,25 +35,25 @@ def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _field(field: FieldInfo, value: Any) -> Any:
-    return _read(field.annotation, value, field.discriminator)
+    return read(field.annotation, value, field.discriminator)
 
 
-def _read(annotation: Any, value: Any, discriminator: Any = None) -> Any:
-    """Return the value in pydantic's form; the value itself where it is in none of ours."""
+def read(annotation: Any, value: Any, discriminator: Any = None) -> Any:
+    """Return a value in the form that pydantic reads; the value itself where it has that form already."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         told = [one.discriminator for one in parts[1:] if isinstance(one, FieldInfo)]
-        return _read(parts[0], value, next(filter(None, told), discriminator))
+        return read(parts[0], value, next(filter(None, told), discriminator))
     if origin in (Union, UnionType):
         if isinstance(discriminator, str) and isinstance(value, Mapping):
             return _selected(parts, value, discriminator)
-        found = (_read(part, value) for part in parts)
+        found = (read(part, value) for part in parts)
         return next((one for one in found if one is not value), value)
     if isinstance(value, Mapping):
         return _read_mapping(annotation, origin, parts, value)
     if isinstance(value, list) and isinstance(origin, type) and issubclass(origin, Sequence | Set) and parts:
-        read = [_read(parts[0], one) for one in value]
-        return value if all(one is other for one, other in zip(read, value, strict=True)) else read
+        listed = [read(parts[0], one) for one in value]
+        return value if all(one is other for one, other in zip(listed, value, strict=True)) else listed
     if isinstance(annotation, type) and issubclass(annotation, Enum) and isinstance(value, str):
         return annotation.__members__.get(value, value)
     return value
@@ -61,14 +61,14 @@ def _read(annotation: Any, value: Any, discriminator: Any = None) -> Any:
 
 def _read_mapping(annotation: Any, origin: Any, parts: tuple[Any, ...], value: Mapping[Any, Any]) -> Any:
     if origin is None and isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        read: Mapping[Any, Any] = read_fields(annotation, value)
+        found: Mapping[Any, Any] = read_fields(annotation, value)
     elif isinstance(origin, type) and issubclass(origin, Mapping) and len(parts) == 2:
-        read = {name: _read(parts[1], one) for name, one in value.items()}
+        found = {name: read(parts[1], one) for name, one in value.items()}
     elif _is_scalar(annotation, origin) and value.keys() == {"env"} and isinstance(value["env"], str):
         return IntEnvVar(value["env"]) if annotation is int else EnvVar(value["env"])
     else:
         return value
-    return value if all(read[name] is one for name, one in value.items() if name in read) else read
+    return value if all(found[name] is one for name, one in value.items() if name in found) else found
 
 
 def _is_scalar(annotation: Any, origin: Any) -> bool:

@@ -7,22 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlorch.definitions.assets import AssetsDefinition
-from mlorch.definitions.config import Config, RunConfig, make_config
-from mlorch.definitions.fields import Fields, values_of
+from mlorch.definitions.config import RunConfig
 from mlorch.definitions.graph import AssetGraph
-from mlorch.errors import InvalidConfigError, nearest
+from mlorch.execution import settling
 from mlorch.execution.context import plain
-from mlorch.planning.versions import config_digest
-
-
-@dataclass(frozen=True, slots=True)
-class AssetConfig:
-    """The config of an asset in this run: its values, as recorded, their digest, and the secrets in them."""
-
-    value: Config
-    recorded: Mapping[str, Any]
-    digest: str
-    secrets: frozenset[str] = frozenset()
+from mlorch.execution.settling import NodeConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +21,7 @@ class Run:
     run_id: str
     job: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
-    configs: Mapping[str, AssetConfig] = field(default_factory=dict)
+    configs: Mapping[str, NodeConfig] = field(default_factory=dict)
     """By asset key, of the assets that take a config."""
     resources: Mapping[str, Any] = field(default_factory=dict)
     """By name, with environment variables resolved."""
@@ -47,26 +36,17 @@ every "1" would leave no text readable."""
 
 def settle_configs(
     graph: AssetGraph, keys: Iterable[str], run_config: RunConfig | Mapping[str, Any] | None
-) -> dict[str, AssetConfig]:
-    """Return the config of each of the assets that takes one, and of those that the run config names.
+) -> dict[str, NodeConfig]:
+    """Return the config of each of the assets that takes one.
 
     Raises InvalidConfigError for an unknown asset or field, a wrong value, or a field that needs one.
     """
-    given = _by_asset(graph, run_config)
-    configs = {}
-    for key in dict.fromkeys((*keys, *given)):
-        definition = graph.nodes[key].definition
-        wanted = definition.signature.config if definition is not None else None
-        if wanted is None:
-            if key in given:
-                raise InvalidConfigError(f"the run config names {key!r}, an asset without a config parameter")
-            continue
-        config = make_config(wanted, given.get(key, {}), f"the config of asset {key!r}")
-        recorded = config.recorded()
-        recorded = config.recorded()
-        secrets = frozenset(config.secrets())
-        configs[key] = AssetConfig(config.resolved(), recorded, config_digest(recorded), secrets)
-    return configs
+    wanted: dict[settling.Path, Any] = {
+        (key,): node.definition.signature.config if node.definition is not None else None
+        for key, node in graph.nodes.items()
+    }
+    found = settling.settle_configs(wanted, run_config, [(key,) for key in keys])
+    return {path[0]: config for path, config in found.items()}
 
 
 def settle_resources(
@@ -86,18 +66,7 @@ def settle_resources(
         for one in (node, *(graph.nodes[up] for up in node.upstream)):
             if one.definition is not None and one.definition.io_manager_key is not None:
                 names.add(one.definition.io_manager_key)
-    return resolve_resources(resources, names)
-
-
-def resolve_resources(
-    resources: Mapping[str, Any], names: Iterable[str]
-) -> tuple[dict[str, Any], frozenset[str]]:
-    """Return the named resources, those that there are, resolved, and the secret texts among them."""
-    wanted = {name: resources[name] for name in sorted(names) if name in resources}
-    fields = [one for one in wanted.values() if isinstance(one, Fields)]
-    secrets = frozenset().union(*(one.secrets() for one in fields))
-    resolved = {name: one.resolved() if isinstance(one, Fields) else one for name, one in wanted.items()}
-    return resolved, secrets
+    return settling.settle_resources(resources, names)
 
 
 def settle_secrets(*several: Iterable[str]) -> tuple[str, ...]:
@@ -120,41 +89,3 @@ def facts_of(definition: AssetsDefinition) -> dict[str, Any]:
         "source": f"{function.__module__}:{function.__qualname__}",
         "metadata": plain(spec.metadata) if spec.metadata else {},
     }
-
-
-def _by_asset(graph: AssetGraph, run_config: RunConfig | Mapping[str, Any] | None) -> dict[str, Any]:
-    if run_config is None:
-        return {}
-    if isinstance(run_config, RunConfig):
-        run_config = {"ops": {name: {"config": one} for name, one in run_config.ops.items()}}
-    _check_section(run_config, "ops", "the run config")
-    ops = run_config.get("ops") or {}
-    if not isinstance(ops, Mapping):
-        raise InvalidConfigError(f"the run config: ops should be {{ASSET: …}}, not {ops!r}; {_SHAPE}")
-    found = {}
-    for name, section in ops.items():
-        key = name if name in graph.nodes else str(name).replace("__", "/")
-        if key not in graph.nodes:
-            raise InvalidConfigError(f"the run config names {name!r}, no asset{nearest(key, graph.nodes)}")
-        _check_section(section, "config", f"the run config of {name!r}")
-        config = section.get("config") or {}
-        if isinstance(config, Fields):
-            config = values_of(config)
-        if not isinstance(config, Mapping):
-            raise InvalidConfigError(f"the run config of {name!r} should be fields, not {config!r}; {_SHAPE}")
-        found[key] = config
-    return found
-
-
-_SHAPE = "write {ops: {ASSET: {config: {FIELD: VALUE}}}}"
-
-
-def _check_section(section: Any, only: str, where: str) -> None:
-    """Refuse a section that is no mapping, or has another key than the one it may have."""
-    if not isinstance(section, Mapping):
-        raise InvalidConfigError(f"{where} should be {{{only}: …}}, not {section!r}; {_SHAPE}")
-    for name in section:
-        if name == "resources" and only == "ops":
-            raise InvalidConfigError(f"{where} can't configure resources; give resources=… another value")
-        if name != only:
-            raise InvalidConfigError(f"{where} has no section {name!r}{nearest(str(name), [only])}; {_SHAPE}")
