@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Self
 
+from mlorch import queries
+from mlorch.events import AssetMaterialized, AssetObserved
 from mlorch.iomanagers.memory import MemoryStore
 from mlorch.log import EventLog, MemoryLog
 
 if TYPE_CHECKING:
     from mlorch.definitions.io import ValueStore
+    from mlorch.definitions.keys import CoercibleToAssetKey
+    from mlorch.definitions.partitions import PartitionsDefinition
+    from mlorch.definitions.reports import AssetMaterialization, AssetObservation
     from mlorch.settings import Settings
     from mlorch.storage.leases import Leases
     from mlorch.storage.sql import SqlLog
@@ -40,6 +49,11 @@ class Instance:
         return _open(f"sqlite:///{folder / '.mlorch' / 'mlorch.db'}", "data", folder)
 
     @staticmethod
+    def local_temp(tempdir: str | None = None) -> Instance:
+        """Return the instance under a folder, or under a new one that stays until somebody removes it."""
+        return Instance.local(tempdir or mkdtemp(prefix="mlorch-"))
+
+    @staticmethod
     def get() -> Instance:
         """Return the instance of the project around the working directory.
 
@@ -64,6 +78,58 @@ class Instance:
             return Instance(MemoryLog(), _store(settings.data, settings.project))
         return Instance(log, _store(settings.data, settings.project), _leases(log))
 
+    def get_runs(
+        self, filters: queries.RunsFilter | None = None, limit: int | None = None
+    ) -> list[queries.RecordedRun]:
+        """Return the runs, newest first."""
+        return queries.find_runs(self.log, self.living(), filters, limit)
+
+    def get_run_by_id(self, run_id: str) -> queries.RecordedRun | None:
+        return queries.find_run(self.log, self.living(), run_id)
+
+    def get_latest_materialization_event(self, asset_key: CoercibleToAssetKey) -> queries.EventRecord | None:
+        return queries.latest_event(self.log, AssetMaterialized.kind, asset_key)
+
+    def get_latest_data_version_record(
+        self, key: CoercibleToAssetKey, *, partition_key: str | None = None
+    ) -> queries.EventRecord | None:
+        """Return the materialization or observation that gives the data version now."""
+        return queries.latest_version(self.log, key, partition_key)
+
+    def get_materialized_partitions(self, asset_key: CoercibleToAssetKey) -> set[str]:
+        return queries.materialized_partitions(self.log, asset_key)
+
+    def get_status_by_partition(
+        self,
+        asset_key: CoercibleToAssetKey,
+        partition_keys: Iterable[str] | None = None,
+        partitions_def: PartitionsDefinition | None = None,
+    ) -> Mapping[str, queries.AssetPartitionStatus | None]:
+        """Return the status of each partition that is named, or of all that have one."""
+        return queries.partition_statuses(self.log, self.living(), asset_key, partition_keys, partitions_def)
+
+    def fetch_materializations(
+        self, records_filter: CoercibleToAssetKey, limit: int, cursor: str | None = None
+    ) -> queries.EventRecordsResult:
+        """Return the materializations of an asset, newest first; the result's cursor goes on from there."""
+        return queries.fetch_events(self.log, AssetMaterialized.kind, records_filter, limit, cursor=cursor)
+
+    def fetch_observations(
+        self, records_filter: CoercibleToAssetKey, limit: int, cursor: str | None = None
+    ) -> queries.EventRecordsResult:
+        """Return the observations of an asset, newest first; the result's cursor goes on from there."""
+        return queries.fetch_events(self.log, AssetObserved.kind, records_filter, limit, cursor=cursor)
+
+    def report_runless_asset_event(self, asset_event: AssetMaterialization | AssetObservation) -> None:
+        """Record that an asset was made, or what it looks like, outside of any run."""
+        from mlorch.execution.reports import reported
+
+        self.log.append([reported(asset_event, os.urandom(16).hex(), time.time())])
+
+    def living(self) -> Collection[str]:
+        """Return the ids of the runs that go on."""
+        return self.leases.runs(time.time()) if self.leases is not None else ()
+
     def close(self) -> None:
         """Let go of the database."""
         close = getattr(self.log, "close", None)
@@ -75,6 +141,10 @@ class Instance:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+DagsterInstance = Instance
+"""The name that people know."""
 
 
 def _open(url: str, data: str, folder: Path) -> Instance:

@@ -32,7 +32,7 @@ def list_runs(
             one.status,
             moment(one.started_at),
             one.duration_text,
-            one.job or "-",
+            one.job_name or "-",
             one.counts_text,
         )
         for one in found
