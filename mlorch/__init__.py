@@ -36,6 +36,12 @@ if TYPE_CHECKING:
     from mlorch.definitions.io import OutputContext as OutputContext
     from mlorch.definitions.jobs import define_asset_job as define_asset_job
     from mlorch.definitions.keys import AssetKey as AssetKey
+    from mlorch.definitions.managers import ConfigurableIOManager as ConfigurableIOManager
+    from mlorch.definitions.managers import ConfigurableIOManagerFactory as ConfigurableIOManagerFactory
+    from mlorch.definitions.managers import InputManagerDefinition as InputManagerDefinition
+    from mlorch.definitions.managers import IOManagerDefinition as IOManagerDefinition
+    from mlorch.definitions.managers import input_manager as input_manager
+    from mlorch.definitions.managers import io_manager as io_manager
     from mlorch.definitions.mappings import AllPartitionMapping as AllPartitionMapping
     from mlorch.definitions.mappings import IdentityPartitionMapping as IdentityPartitionMapping
     from mlorch.definitions.mappings import LastPartitionMapping as LastPartitionMapping
@@ -92,6 +98,22 @@ if TYPE_CHECKING:
     from mlorch.execution.context import AssetExecutionContext as AssetExecutionContext
     from mlorch.instance import DagsterInstance as DagsterInstance
     from mlorch.instance import Instance as Instance
+    from mlorch.iomanagers.arrays import NumpyIOManager as NumpyIOManager
+    from mlorch.iomanagers.delimited import CSVIOManager as CSVIOManager
+    from mlorch.iomanagers.duckdb import DuckDBIOManager as DuckDBIOManager
+    from mlorch.iomanagers.folders import DirectoryIOManager as DirectoryIOManager
+    from mlorch.iomanagers.folders import FilesystemIOManager as FilesystemIOManager
+    from mlorch.iomanagers.folders import fs_io_manager as fs_io_manager
+    from mlorch.iomanagers.folders import mem_io_manager as mem_io_manager
+    from mlorch.iomanagers.frames import ParquetIOManager as ParquetIOManager
+    from mlorch.iomanagers.jsonable import JsonIOManager as JsonIOManager
+    from mlorch.iomanagers.memory import InMemoryIOManager as InMemoryIOManager
+    from mlorch.iomanagers.models import JoblibIOManager as JoblibIOManager
+    from mlorch.iomanagers.objects import PickleIOManager as PickleIOManager
+    from mlorch.iomanagers.paths import UPathIOManager as UPathIOManager
+    from mlorch.iomanagers.sql import SQLEngine as SQLEngine
+    from mlorch.iomanagers.sql import SQLIOManager as SQLIOManager
+    from mlorch.iomanagers.text import TextIOManager as TextIOManager
     from mlorch.planning.selection import AssetSelection as AssetSelection
     from mlorch.queries import AssetPartitionStatus as AssetPartitionStatus
     from mlorch.queries import DagsterRunStatus as DagsterRunStatus
@@ -116,6 +138,14 @@ _HOMES = {
     "mlorch.definitions.io": ("IOManager", "InputContext", "OutputContext"),
     "mlorch.definitions.jobs": ("define_asset_job",),
     "mlorch.definitions.keys": ("AssetKey",),
+    "mlorch.definitions.managers": (
+        "ConfigurableIOManager",
+        "ConfigurableIOManagerFactory",
+        "IOManagerDefinition",
+        "InputManagerDefinition",
+        "input_manager",
+        "io_manager",
+    ),
     "mlorch.definitions.mappings": (
         "AllPartitionMapping",
         "IdentityPartitionMapping",
@@ -166,6 +196,23 @@ _HOMES = {
     ),
     "mlorch.execution.context": ("AssetExecutionContext",),
     "mlorch.instance": ("DagsterInstance", "Instance"),
+    "mlorch.iomanagers.arrays": ("NumpyIOManager",),
+    "mlorch.iomanagers.delimited": ("CSVIOManager",),
+    "mlorch.iomanagers.duckdb": ("DuckDBIOManager",),
+    "mlorch.iomanagers.folders": (
+        "DirectoryIOManager",
+        "FilesystemIOManager",
+        "fs_io_manager",
+        "mem_io_manager",
+    ),
+    "mlorch.iomanagers.frames": ("ParquetIOManager",),
+    "mlorch.iomanagers.jsonable": ("JsonIOManager",),
+    "mlorch.iomanagers.memory": ("InMemoryIOManager",),
+    "mlorch.iomanagers.models": ("JoblibIOManager",),
+    "mlorch.iomanagers.objects": ("PickleIOManager",),
+    "mlorch.iomanagers.paths": ("UPathIOManager",),
+    "mlorch.iomanagers.sql": ("SQLEngine", "SQLIOManager"),
+    "mlorch.iomanagers.text": ("TextIOManager",),
     "mlorch.planning.selection": ("AssetSelection",),
     "mlorch.queries": ("AssetPartitionStatus", "DagsterRunStatus", "RunsFilter"),
 }
