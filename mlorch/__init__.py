@@ -42,6 +42,15 @@ if TYPE_CHECKING:
     from mlorch.definitions.managers import IOManagerDefinition as IOManagerDefinition
     from mlorch.definitions.managers import input_manager as input_manager
     from mlorch.definitions.managers import io_manager as io_manager
+    from mlorch.definitions.mapped import ConfigMapping as ConfigMapping
+    from mlorch.definitions.mapped import PartitionedConfig as PartitionedConfig
+    from mlorch.definitions.mapped import config_mapping as config_mapping
+    from mlorch.definitions.mapped import daily_partitioned_config as daily_partitioned_config
+    from mlorch.definitions.mapped import hourly_partitioned_config as hourly_partitioned_config
+    from mlorch.definitions.mapped import monthly_partitioned_config as monthly_partitioned_config
+    from mlorch.definitions.mapped import partitioned_config as partitioned_config
+    from mlorch.definitions.mapped import static_partitioned_config as static_partitioned_config
+    from mlorch.definitions.mapped import weekly_partitioned_config as weekly_partitioned_config
     from mlorch.definitions.mappings import AllPartitionMapping as AllPartitionMapping
     from mlorch.definitions.mappings import IdentityPartitionMapping as IdentityPartitionMapping
     from mlorch.definitions.mappings import LastPartitionMapping as LastPartitionMapping
@@ -145,6 +154,17 @@ _HOMES = {
         "InputManagerDefinition",
         "input_manager",
         "io_manager",
+    ),
+    "mlorch.definitions.mapped": (
+        "ConfigMapping",
+        "PartitionedConfig",
+        "config_mapping",
+        "daily_partitioned_config",
+        "hourly_partitioned_config",
+        "monthly_partitioned_config",
+        "partitioned_config",
+        "static_partitioned_config",
+        "weekly_partitioned_config",
     ),
     "mlorch.definitions.mappings": (
         "AllPartitionMapping",
