@@ -192,7 +192,7 @@ def define_op(
     """Return the op of a function; `namespace` has the names around it. Raises InvalidDefinitionError."""
     if isinstance(function, Callee):
         raise InvalidDefinitionError(f"@op decorates a function, not the {function}")
-    name: str = options.get("name") or getattr(function, "__name__", "")
+    name = str(options.get("name") or getattr(function, "__name__", ""))
     check_plain_name(name, "an op")
     signature = read_signature(function, f"op {name!r}", namespace)
     yields = inspect.isgeneratorfunction(inspect.unwrap(function))
