@@ -17,6 +17,7 @@ from mlorch.cli.load import load, restore
 from mlorch.cli.materialize import materialize
 from mlorch.cli.mirror import mirror
 from mlorch.cli.new import new
+from mlorch.cli.pools import pools
 from mlorch.cli.runs import runs
 from mlorch.cli.status import status
 from mlorch.cli.ui import ui
@@ -36,6 +37,7 @@ for command in (new, init, materialize, status, lineage, load, restore, mirror, 
     app.command()(command)
 app.add_typer(assets, name="assets")
 app.add_typer(runs, name="runs")
+app.add_typer(pools, name="pools")
 
 
 @app.callback()
