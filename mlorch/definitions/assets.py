@@ -6,9 +6,9 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
+from mlorch.definitions.importable import Importable
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, check_name, key_text
 from mlorch.definitions.signature import EMPTY, Signature, read_signature
 from mlorch.definitions.specs import AUTO, CONTENT, AssetDep, AssetIn, AssetSpec, RetryPolicy
@@ -29,7 +29,7 @@ class Dependency:
     partition_mapping: PartitionMapping | None = None
 
 
-class AssetsDefinition:
+class AssetsDefinition(Importable):
     """A function that makes an asset. Calling it calls the function, as in a test."""
 
     def __init__(
@@ -50,10 +50,7 @@ class AssetsDefinition:
         self.io_manager_key = io_manager_key
         self.retry_policy = retry_policy
         self.data_version = data_version
-        self.__name__ = getattr(function, "__name__", spec.key.name)
-        self.__doc__ = function.__doc__
-        self.__module__ = function.__module__
-        self.__wrapped__ = function
+        self.stand_for(function, spec.key.name)
 
     @property
     def key(self) -> AssetKey:
@@ -81,13 +78,6 @@ class AssetsDefinition:
 
     def __repr__(self) -> str:
         return f"<asset {self.key}>"
-
-    def __reduce__(self) -> Any:
-        # By name where it can be imported, so that a worker process imports the module once, not per step.
-        found = getattr(sys.modules.get(self.__module__), self.__name__, None)
-        if found is self and self.__module__ != "__main__":
-            return _imported, (self.__module__, self.__name__)
-        return _copied, (vars(self),)
 
 
 class AssetOptions(TypedDict, total=False):
@@ -136,17 +126,6 @@ def asset(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 
 
 _SPEC_OPTIONS = ("metadata", "tags", "kinds", "owners", "group_name", "partitions_def", "code_version")
-
-
-def _imported(module: str, name: str) -> AssetsDefinition:
-    found: AssetsDefinition = getattr(import_module(module), name)
-    return found
-
-
-def _copied(attributes: Mapping[str, Any]) -> AssetsDefinition:
-    made = object.__new__(AssetsDefinition)
-    vars(made).update(attributes)
-    return made
 
 
 def _define(
