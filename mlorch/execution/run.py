@@ -41,12 +41,16 @@ def settle_configs(
 
     Raises InvalidConfigError for an unknown asset or field, a wrong value, or a field that needs one.
     """
-    wanted: dict[settling.Path, Any] = {
+    found = settling.settle_configs(config_classes(graph), run_config, [(key,) for key in keys])
+    return {path[0]: config for path, config in found.items()}
+
+
+def config_classes(graph: AssetGraph) -> dict[settling.Path, Any]:
+    """Return the Config of every node that a run config may name, by its path; None where it takes none."""
+    return {
         (key,): node.definition.signature.config if node.definition is not None else None
         for key, node in graph.nodes.items()
     }
-    found = settling.settle_configs(wanted, run_config, [(key,) for key in keys])
-    return {path[0]: config for path, config in found.items()}
 
 
 def settle_resources(
@@ -59,6 +63,11 @@ def settle_resources(
     """
     if not resources:
         return {}, frozenset()
+    return settling.settle_resources(resources, resource_names(graph, keys))
+
+
+def resource_names(graph: AssetGraph, keys: Iterable[str]) -> set[str]:
+    """Return the names of the resources that making the assets takes, and reading what they read."""
     names = {"io_manager"}
     for node in (graph.nodes[key] for key in keys):
         if node.definition is not None:
@@ -66,7 +75,7 @@ def settle_resources(
         for one in (node, *(graph.nodes[up] for up in node.upstream)):
             if one.definition is not None and one.definition.io_manager_key is not None:
                 names.add(one.definition.io_manager_key)
-    return settling.settle_resources(resources, names)
+    return names
 
 
 def settle_secrets(*several: Iterable[str]) -> tuple[str, ...]:
