@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from mlorch.definitions.dependencies import MultiDependencyDefinition as MultiDependencyDefinition
     from mlorch.definitions.dependencies import NodeInvocation as NodeInvocation
     from mlorch.definitions.dependencies import OutputMapping as OutputMapping
+    from mlorch.definitions.dimensions import DimensionPartitionMapping as DimensionPartitionMapping
+    from mlorch.definitions.dimensions import MultiPartitionMapping as MultiPartitionMapping
+    from mlorch.definitions.dimensions import (
+        MultiToSingleDimensionPartitionMapping as MultiToSingleDimensionPartitionMapping,
+    )
+    from mlorch.definitions.dynamic import AddDynamicPartitionsRequest as AddDynamicPartitionsRequest
+    from mlorch.definitions.dynamic import DeleteDynamicPartitionsRequest as DeleteDynamicPartitionsRequest
+    from mlorch.definitions.dynamic import DynamicPartitionsDefinition as DynamicPartitionsDefinition
     from mlorch.definitions.environment import EnvVar as EnvVar
     from mlorch.definitions.factories import ResourceDefinition as ResourceDefinition
     from mlorch.definitions.factories import resource as resource
@@ -56,6 +64,12 @@ if TYPE_CHECKING:
     from mlorch.definitions.mappings import LastPartitionMapping as LastPartitionMapping
     from mlorch.definitions.mappings import PartitionMapping as PartitionMapping
     from mlorch.definitions.mappings import TimeWindowPartitionMapping as TimeWindowPartitionMapping
+    from mlorch.definitions.multi import MultiPartitionKey as MultiPartitionKey
+    from mlorch.definitions.multi import MultiPartitionsDefinition as MultiPartitionsDefinition
+    from mlorch.definitions.named import (
+        SpecificPartitionsPartitionMapping as SpecificPartitionsPartitionMapping,
+    )
+    from mlorch.definitions.named import StaticPartitionMapping as StaticPartitionMapping
     from mlorch.definitions.nodes import GraphIn as GraphIn
     from mlorch.definitions.nodes import GraphOut as GraphOut
     from mlorch.definitions.ops import DynamicOut as DynamicOut
@@ -141,6 +155,16 @@ _HOMES = {
         "NodeInvocation",
         "OutputMapping",
     ),
+    "mlorch.definitions.dimensions": (
+        "DimensionPartitionMapping",
+        "MultiPartitionMapping",
+        "MultiToSingleDimensionPartitionMapping",
+    ),
+    "mlorch.definitions.dynamic": (
+        "AddDynamicPartitionsRequest",
+        "DeleteDynamicPartitionsRequest",
+        "DynamicPartitionsDefinition",
+    ),
     "mlorch.definitions.environment": ("EnvVar",),
     "mlorch.definitions.factories": ("ResourceDefinition", "resource"),
     "mlorch.definitions.graphs": ("GraphDefinition", "graph"),
@@ -173,6 +197,8 @@ _HOMES = {
         "PartitionMapping",
         "TimeWindowPartitionMapping",
     ),
+    "mlorch.definitions.multi": ("MultiPartitionKey", "MultiPartitionsDefinition"),
+    "mlorch.definitions.named": ("SpecificPartitionsPartitionMapping", "StaticPartitionMapping"),
     "mlorch.definitions.nodes": ("GraphIn", "GraphOut"),
     "mlorch.definitions.ops": ("DynamicOut", "DynamicOutput", "In", "Nothing", "OpDefinition", "Out", "op"),
     "mlorch.definitions.partitions": (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -14,6 +14,7 @@ from mlorch import queries
 from mlorch.events import AssetMaterialized, AssetObserved
 from mlorch.iomanagers.memory import MemoryStore
 from mlorch.log import EventLog, MemoryLog
+from mlorch.planning.dynamic import add_keys, delete_keys, dynamic_keys
 
 if TYPE_CHECKING:
     from mlorch.definitions.io import ValueStore
@@ -125,6 +126,24 @@ class Instance:
         from mlorch.execution.reports import reported
 
         self.log.append([reported(asset_event, os.urandom(16).hex(), time.time())])
+
+    def add_dynamic_partitions(self, partitions_def_name: str, partition_keys: Sequence[str]) -> None:
+        """Add keys to a set of dynamic partitions; those it has already keep their place.
+
+        Raises InvalidDefinitionError for a key that can't be one; then none is added.
+        """
+        add_keys(self.log, partitions_def_name, partition_keys, time.time())
+
+    def delete_dynamic_partition(self, partitions_def_name: str, partition_key: str) -> None:
+        """Take a key out of a set of dynamic partitions; what was made of it stays."""
+        delete_keys(self.log, partitions_def_name, [partition_key], time.time())
+
+    def get_dynamic_partitions(self, partitions_def_name: str) -> Sequence[str]:
+        """Return the keys of a set of dynamic partitions, in the order in which they were added."""
+        return dynamic_keys(self.log).get(partitions_def_name, ())
+
+    def has_dynamic_partition(self, partitions_def_name: str, partition_key: str) -> bool:
+        return partition_key in self.get_dynamic_partitions(partitions_def_name)
 
     def living(self) -> Collection[str]:
         """Return the ids of the runs that go on."""
