@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from mlorch.app.jobs import GraphDefinition as GraphDefinition
+    from mlorch.app.jobs import JobDefinition as JobDefinition
+    from mlorch.app.jobs import graph as graph
+    from mlorch.app.jobs import job as job
     from mlorch.app.loading import load_asset as load_asset
-    from mlorch.app.materializing import ExecutionResult as ExecutionResult
     from mlorch.app.materializing import materialize as materialize
+    from mlorch.app.results import ExecutionResult as ExecutionResult
     from mlorch.definitions.assets import AssetsDefinition as AssetsDefinition
     from mlorch.definitions.assets import asset as asset
+    from mlorch.definitions.checks import AssetCheckKey as AssetCheckKey
+    from mlorch.definitions.checks import AssetCheckResult as AssetCheckResult
+    from mlorch.definitions.checks import AssetCheckSeverity as AssetCheckSeverity
+    from mlorch.definitions.checks import AssetCheckSpec as AssetCheckSpec
     from mlorch.definitions.config import Config as Config
     from mlorch.definitions.config import PermissiveConfig as PermissiveConfig
     from mlorch.definitions.config import RunConfig as RunConfig
@@ -26,19 +34,42 @@ if TYPE_CHECKING:
     from mlorch.definitions.dependencies import MultiDependencyDefinition as MultiDependencyDefinition
     from mlorch.definitions.dependencies import NodeInvocation as NodeInvocation
     from mlorch.definitions.dependencies import OutputMapping as OutputMapping
+    from mlorch.definitions.dimensions import DimensionPartitionMapping as DimensionPartitionMapping
+    from mlorch.definitions.dimensions import MultiPartitionMapping as MultiPartitionMapping
+    from mlorch.definitions.dynamic import AddDynamicPartitionsRequest as AddDynamicPartitionsRequest
+    from mlorch.definitions.dynamic import DeleteDynamicPartitionsRequest as DeleteDynamicPartitionsRequest
+    from mlorch.definitions.dynamic import DynamicPartitionsDefinition as DynamicPartitionsDefinition
     from mlorch.definitions.environment import EnvVar as EnvVar
-    from mlorch.definitions.graphs import GraphDefinition as GraphDefinition
-    from mlorch.definitions.graphs import graph as graph
+    from mlorch.definitions.factories import ResourceDefinition as ResourceDefinition
+    from mlorch.definitions.factories import resource as resource
     from mlorch.definitions.io import InputContext as InputContext
     from mlorch.definitions.io import IOManager as IOManager
     from mlorch.definitions.io import OutputContext as OutputContext
     from mlorch.definitions.jobs import define_asset_job as define_asset_job
     from mlorch.definitions.keys import AssetKey as AssetKey
+    from mlorch.definitions.managers import ConfigurableIOManager as ConfigurableIOManager
+    from mlorch.definitions.managers import ConfigurableIOManagerFactory as ConfigurableIOManagerFactory
+    from mlorch.definitions.managers import InputManagerDefinition as InputManagerDefinition
+    from mlorch.definitions.managers import IOManagerDefinition as IOManagerDefinition
+    from mlorch.definitions.managers import input_manager as input_manager
+    from mlorch.definitions.managers import io_manager as io_manager
+    from mlorch.definitions.mapped import ConfigMapping as ConfigMapping
+    from mlorch.definitions.mapped import PartitionedConfig as PartitionedConfig
+    from mlorch.definitions.mapped import config_mapping as config_mapping
+    from mlorch.definitions.mapped import daily_partitioned_config as daily_partitioned_config
+    from mlorch.definitions.mapped import hourly_partitioned_config as hourly_partitioned_config
+    from mlorch.definitions.mapped import monthly_partitioned_config as monthly_partitioned_config
+    from mlorch.definitions.mapped import partitioned_config as partitioned_config
+    from mlorch.definitions.mapped import static_partitioned_config as static_partitioned_config
+    from mlorch.definitions.mapped import weekly_partitioned_config as weekly_partitioned_config
     from mlorch.definitions.mappings import AllPartitionMapping as AllPartitionMapping
     from mlorch.definitions.mappings import IdentityPartitionMapping as IdentityPartitionMapping
     from mlorch.definitions.mappings import LastPartitionMapping as LastPartitionMapping
     from mlorch.definitions.mappings import PartitionMapping as PartitionMapping
     from mlorch.definitions.mappings import TimeWindowPartitionMapping as TimeWindowPartitionMapping
+    from mlorch.definitions.multi import MultiPartitionKey as MultiPartitionKey
+    from mlorch.definitions.multi import MultiPartitionsDefinition as MultiPartitionsDefinition
+    from mlorch.definitions.named import StaticPartitionMapping as StaticPartitionMapping
     from mlorch.definitions.nodes import GraphIn as GraphIn
     from mlorch.definitions.nodes import GraphOut as GraphOut
     from mlorch.definitions.ops import DynamicOut as DynamicOut
@@ -51,17 +82,40 @@ if TYPE_CHECKING:
     from mlorch.definitions.partitions import PartitionKeyRange as PartitionKeyRange
     from mlorch.definitions.partitions import PartitionsDefinition as PartitionsDefinition
     from mlorch.definitions.partitions import StaticPartitionsDefinition as StaticPartitionsDefinition
+    from mlorch.definitions.reports import AssetMaterialization as AssetMaterialization
+    from mlorch.definitions.reports import AssetObservation as AssetObservation
     from mlorch.definitions.resources import ConfigurableResource as ConfigurableResource
+    from mlorch.definitions.resources import ConfigurableResourceFactory as ConfigurableResourceFactory
+    from mlorch.definitions.resources import InitResourceContext as InitResourceContext
+    from mlorch.definitions.resources import ResourceDependency as ResourceDependency
+    from mlorch.definitions.resources import ResourceParam as ResourceParam
     from mlorch.definitions.results import DataVersion as DataVersion
+    from mlorch.definitions.results import DataVersionsByPartition as DataVersionsByPartition
     from mlorch.definitions.results import MaterializeResult as MaterializeResult
+    from mlorch.definitions.results import ObserveResult as ObserveResult
     from mlorch.definitions.results import Output as Output
     from mlorch.definitions.schedules import ScheduleDefinition as ScheduleDefinition
     from mlorch.definitions.sensors import SensorDefinition as SensorDefinition
+    from mlorch.definitions.shapes import Array as Array
+    from mlorch.definitions.shapes import BoolSource as BoolSource
+    from mlorch.definitions.shapes import Enum as Enum
+    from mlorch.definitions.shapes import EnumValue as EnumValue
+    from mlorch.definitions.shapes import Field as Field
+    from mlorch.definitions.shapes import IntSource as IntSource
+    from mlorch.definitions.shapes import Map as Map
+    from mlorch.definitions.shapes import Noneable as Noneable
+    from mlorch.definitions.shapes import Permissive as Permissive
+    from mlorch.definitions.shapes import Selector as Selector
+    from mlorch.definitions.shapes import Shape as Shape
+    from mlorch.definitions.shapes import StringSource as StringSource
     from mlorch.definitions.specs import AUTO as AUTO
     from mlorch.definitions.specs import CONTENT as CONTENT
     from mlorch.definitions.specs import AssetDep as AssetDep
     from mlorch.definitions.specs import AssetIn as AssetIn
     from mlorch.definitions.specs import AssetSpec as AssetSpec
+    from mlorch.definitions.specs import BackfillPolicy as BackfillPolicy
+    from mlorch.definitions.specs import Backoff as Backoff
+    from mlorch.definitions.specs import Jitter as Jitter
     from mlorch.definitions.specs import RetryPolicy as RetryPolicy
     from mlorch.definitions.windows import DailyPartitionsDefinition as DailyPartitionsDefinition
     from mlorch.definitions.windows import HourlyPartitionsDefinition as HourlyPartitionsDefinition
@@ -69,60 +123,111 @@ if TYPE_CHECKING:
     from mlorch.definitions.windows import TimeWindow as TimeWindow
     from mlorch.definitions.windows import TimeWindowPartitionsDefinition as TimeWindowPartitionsDefinition
     from mlorch.definitions.windows import WeeklyPartitionsDefinition as WeeklyPartitionsDefinition
+    from mlorch.errors import Failure as Failure
+    from mlorch.errors import RetryRequested as RetryRequested
     from mlorch.execution.context import AssetExecutionContext as AssetExecutionContext
+    from mlorch.execution.context import OpExecutionContext as OpExecutionContext
+    from mlorch.instance import DagsterInstance as DagsterInstance
     from mlorch.instance import Instance as Instance
+    from mlorch.iomanagers.arrays import NumpyIOManager as NumpyIOManager
+    from mlorch.iomanagers.delimited import CSVIOManager as CSVIOManager
+    from mlorch.iomanagers.duckdb import DuckDBIOManager as DuckDBIOManager
+    from mlorch.iomanagers.folders import DirectoryIOManager as DirectoryIOManager
+    from mlorch.iomanagers.folders import FilesystemIOManager as FilesystemIOManager
+    from mlorch.iomanagers.folders import fs_io_manager as fs_io_manager
+    from mlorch.iomanagers.folders import mem_io_manager as mem_io_manager
+    from mlorch.iomanagers.frames import ParquetIOManager as ParquetIOManager
+    from mlorch.iomanagers.jsonable import JsonIOManager as JsonIOManager
+    from mlorch.iomanagers.memory import InMemoryIOManager as InMemoryIOManager
+    from mlorch.iomanagers.models import JoblibIOManager as JoblibIOManager
+    from mlorch.iomanagers.objects import PickleIOManager as PickleIOManager
+    from mlorch.iomanagers.paths import UPathIOManager as UPathIOManager
+    from mlorch.iomanagers.sql import SQLEngine as SQLEngine
+    from mlorch.iomanagers.sql import SQLIOManager as SQLIOManager
+    from mlorch.iomanagers.text import TextIOManager as TextIOManager
     from mlorch.planning.selection import AssetSelection as AssetSelection
+    from mlorch.queries import AssetPartitionStatus as AssetPartitionStatus
+    from mlorch.queries import DagsterRunStatus as DagsterRunStatus
+    from mlorch.queries import RunsFilter as RunsFilter
 
 _HOMES = {
-    "mlorch.app.loading": ("load_asset",),
-    "mlorch.app.materializing": ("ExecutionResult", "materialize"),
-    "mlorch.definitions.assets": ("AssetsDefinition", "asset"),
-    "mlorch.definitions.config": ("Config", "PermissiveConfig", "RunConfig"),
-    "mlorch.definitions.definitions": ("Definitions", "load_assets_from_modules"),
+    "mlorch.app.jobs": "GraphDefinition JobDefinition graph job",
+    "mlorch.app.loading": "load_asset",
+    "mlorch.app.materializing": "materialize",
+    "mlorch.app.results": "ExecutionResult",
+    "mlorch.definitions.assets": "AssetsDefinition asset",
+    "mlorch.definitions.checks": "AssetCheckKey AssetCheckResult AssetCheckSeverity AssetCheckSpec",
+    "mlorch.definitions.config": "Config PermissiveConfig RunConfig",
+    "mlorch.definitions.definitions": "Definitions load_assets_from_modules",
     "mlorch.definitions.dependencies": (
-        "DependencyDefinition",
-        "InputMapping",
-        "MultiDependencyDefinition",
-        "NodeInvocation",
-        "OutputMapping",
+        "DependencyDefinition InputMapping MultiDependencyDefinition NodeInvocation OutputMapping"
     ),
-    "mlorch.definitions.environment": ("EnvVar",),
-    "mlorch.definitions.graphs": ("GraphDefinition", "graph"),
-    "mlorch.definitions.io": ("IOManager", "InputContext", "OutputContext"),
-    "mlorch.definitions.jobs": ("define_asset_job",),
-    "mlorch.definitions.keys": ("AssetKey",),
+    "mlorch.definitions.dimensions": "DimensionPartitionMapping MultiPartitionMapping",
+    "mlorch.definitions.dynamic": (
+        "AddDynamicPartitionsRequest DeleteDynamicPartitionsRequest DynamicPartitionsDefinition"
+    ),
+    "mlorch.definitions.environment": "EnvVar",
+    "mlorch.definitions.factories": "ResourceDefinition resource",
+    "mlorch.definitions.io": "IOManager InputContext OutputContext",
+    "mlorch.definitions.jobs": "define_asset_job",
+    "mlorch.definitions.keys": "AssetKey",
+    "mlorch.definitions.managers": (
+        "ConfigurableIOManager ConfigurableIOManagerFactory IOManagerDefinition InputManagerDefinition "
+        "input_manager io_manager"
+    ),
+    "mlorch.definitions.mapped": (
+        "ConfigMapping PartitionedConfig config_mapping daily_partitioned_config "
+        "hourly_partitioned_config monthly_partitioned_config partitioned_config "
+        "static_partitioned_config weekly_partitioned_config"
+    ),
     "mlorch.definitions.mappings": (
-        "AllPartitionMapping",
-        "IdentityPartitionMapping",
-        "LastPartitionMapping",
-        "PartitionMapping",
-        "TimeWindowPartitionMapping",
+        "AllPartitionMapping IdentityPartitionMapping LastPartitionMapping PartitionMapping "
+        "TimeWindowPartitionMapping"
     ),
-    "mlorch.definitions.nodes": ("GraphIn", "GraphOut"),
-    "mlorch.definitions.ops": ("DynamicOut", "DynamicOutput", "In", "Nothing", "OpDefinition", "Out", "op"),
-    "mlorch.definitions.partitions": (
-        "PartitionKeyRange",
-        "PartitionsDefinition",
-        "StaticPartitionsDefinition",
+    "mlorch.definitions.multi": "MultiPartitionKey MultiPartitionsDefinition",
+    "mlorch.definitions.named": "StaticPartitionMapping",
+    "mlorch.definitions.nodes": "GraphIn GraphOut",
+    "mlorch.definitions.ops": "DynamicOut DynamicOutput In Nothing OpDefinition Out op",
+    "mlorch.definitions.partitions": "PartitionKeyRange PartitionsDefinition StaticPartitionsDefinition",
+    "mlorch.definitions.reports": "AssetMaterialization AssetObservation",
+    "mlorch.definitions.resources": (
+        "ConfigurableResource ConfigurableResourceFactory InitResourceContext ResourceDependency "
+        "ResourceParam"
     ),
-    "mlorch.definitions.resources": ("ConfigurableResource",),
-    "mlorch.definitions.results": ("DataVersion", "MaterializeResult", "Output"),
-    "mlorch.definitions.schedules": ("ScheduleDefinition",),
-    "mlorch.definitions.sensors": ("SensorDefinition",),
-    "mlorch.definitions.specs": ("AUTO", "CONTENT", "AssetDep", "AssetIn", "AssetSpec", "RetryPolicy"),
+    "mlorch.definitions.results": (
+        "DataVersion DataVersionsByPartition MaterializeResult ObserveResult Output"
+    ),
+    "mlorch.definitions.schedules": "ScheduleDefinition",
+    "mlorch.definitions.sensors": "SensorDefinition",
+    "mlorch.definitions.shapes": (
+        "Array BoolSource Enum EnumValue Field IntSource Map Noneable Permissive Selector Shape StringSource"
+    ),
+    "mlorch.definitions.specs": (
+        "AUTO AssetDep AssetIn AssetSpec BackfillPolicy Backoff CONTENT Jitter RetryPolicy"
+    ),
     "mlorch.definitions.windows": (
-        "DailyPartitionsDefinition",
-        "HourlyPartitionsDefinition",
-        "MonthlyPartitionsDefinition",
-        "TimeWindow",
-        "TimeWindowPartitionsDefinition",
-        "WeeklyPartitionsDefinition",
+        "DailyPartitionsDefinition HourlyPartitionsDefinition MonthlyPartitionsDefinition TimeWindow "
+        "TimeWindowPartitionsDefinition WeeklyPartitionsDefinition"
     ),
-    "mlorch.execution.context": ("AssetExecutionContext",),
-    "mlorch.instance": ("Instance",),
-    "mlorch.planning.selection": ("AssetSelection",),
+    "mlorch.errors": "Failure RetryRequested",
+    "mlorch.execution.context": "AssetExecutionContext OpExecutionContext",
+    "mlorch.instance": "DagsterInstance Instance",
+    "mlorch.iomanagers.arrays": "NumpyIOManager",
+    "mlorch.iomanagers.delimited": "CSVIOManager",
+    "mlorch.iomanagers.duckdb": "DuckDBIOManager",
+    "mlorch.iomanagers.folders": "DirectoryIOManager FilesystemIOManager fs_io_manager mem_io_manager",
+    "mlorch.iomanagers.frames": "ParquetIOManager",
+    "mlorch.iomanagers.jsonable": "JsonIOManager",
+    "mlorch.iomanagers.memory": "InMemoryIOManager",
+    "mlorch.iomanagers.models": "JoblibIOManager",
+    "mlorch.iomanagers.objects": "PickleIOManager",
+    "mlorch.iomanagers.paths": "UPathIOManager",
+    "mlorch.iomanagers.sql": "SQLEngine SQLIOManager",
+    "mlorch.iomanagers.text": "TextIOManager",
+    "mlorch.planning.selection": "AssetSelection",
+    "mlorch.queries": "AssetPartitionStatus DagsterRunStatus RunsFilter",
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 __all__ = sorted(_HOME_OF)  # noqa: PLE0605
 

@@ -17,7 +17,8 @@
     ├── RetryRequested                raised by a step that wants to be tried again
     ├── WorkerError                   what performed a step ended before it: exit code 1
     ├── StepTimeoutError              a step took longer than it may: exit code 1
-    ├── ResourceError                 a resource that can't be set up: the step that takes it fails, exit code 1
+    ├── ResourceError                 a resource can't be set up, so a step fails: exit code 1
+    ├── RunCanceledError              a run was asked to end while it waited: exit code 1
     └── RunFailedError                a run failed: exit code 1
 
 Each message says what was wrong, where, and what would be right.
@@ -140,6 +141,12 @@ class StepTimeoutError(MlorchError):
 
 class ResourceError(MlorchError):
     """A resource can't be set up; `__cause__` is what its own code raised."""
+
+    exit_code = 1
+
+
+class RunCanceledError(MlorchError):
+    """A run was asked to end before it began; the message says by whom."""
 
     exit_code = 1
 

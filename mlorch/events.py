@@ -242,6 +242,28 @@ class RunFinished:
     kind: ClassVar[str] = "run_finished"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionsAdded:
+    """Keys were added to a set of dynamic partitions; those it had already keep their place."""
+
+    at: float
+    name: str
+    keys: tuple[str, ...] = ()
+    run_id: str | None = None
+    kind: ClassVar[str] = "partitions_added"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionsDeleted:
+    """Keys were taken out of a set of dynamic partitions; what was made of them stays."""
+
+    at: float
+    name: str
+    keys: tuple[str, ...] = ()
+    run_id: str | None = None
+    kind: ClassVar[str] = "partitions_deleted"
+
+
 Event = (
     RunStarted
     | StepStarted
@@ -254,6 +276,8 @@ Event = (
     | CheckEvaluated
     | OutputCaptured
     | RunFinished
+    | PartitionsAdded
+    | PartitionsDeleted
 )
 
 KINDS: Mapping[str, type[Event]] = {
@@ -270,6 +294,8 @@ KINDS: Mapping[str, type[Event]] = {
         CheckEvaluated,
         OutputCaptured,
         RunFinished,
+        PartitionsAdded,
+        PartitionsDeleted,
     )
 }
 
@@ -287,7 +313,7 @@ def from_fields(kind: str, values: Mapping[str, Json]) -> Event:
     Raises KeyError for an unknown kind and TypeError for an unknown field.
     """
     known = dict(values)
-    for name in ("partitions", "selection", "outputs"):
+    for name in ("partitions", "selection", "outputs", "keys"):
         if name in known:
             known[name] = tuple(known[name])
     if "inputs" in known:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Self
 
+from mlorch import queries
+from mlorch.events import AssetMaterialized, AssetObserved
 from mlorch.iomanagers.memory import MemoryStore
 from mlorch.log import EventLog, MemoryLog
+from mlorch.planning.dynamic import add_keys, delete_keys, dynamic_keys
 
 if TYPE_CHECKING:
     from mlorch.definitions.io import ValueStore
+    from mlorch.definitions.keys import CoercibleToAssetKey
+    from mlorch.definitions.partitions import PartitionsDefinition
+    from mlorch.definitions.reports import AssetMaterialization, AssetObservation
     from mlorch.settings import Settings
     from mlorch.storage.leases import Leases
     from mlorch.storage.sql import SqlLog
@@ -42,6 +52,11 @@ class Instance:
         return _open(f"sqlite:///{folder / '.mlorch' / 'mlorch.db'}", "data", folder)
 
     @staticmethod
+    def local_temp(tempdir: str | None = None) -> Instance:
+        """Return the instance under a folder, or under a new one that stays until somebody removes it."""
+        return Instance.local(tempdir or mkdtemp(prefix="mlorch-"))
+
+    @staticmethod
     def get() -> Instance:
         """Return the instance of the project around the working directory.
 
@@ -68,6 +83,76 @@ class Instance:
             log, _store(settings.data, settings.project), _leases(log), _outputs(settings.project)
         )
 
+    def get_runs(
+        self, filters: queries.RunsFilter | None = None, limit: int | None = None
+    ) -> list[queries.RecordedRun]:
+        """Return the runs, newest first."""
+        return queries.find_runs(self.log, self.living(), filters, limit)
+
+    def get_run_by_id(self, run_id: str) -> queries.RecordedRun | None:
+        return queries.find_run(self.log, self.living(), run_id)
+
+    def get_latest_materialization_event(self, asset_key: CoercibleToAssetKey) -> queries.EventRecord | None:
+        return queries.latest_event(self.log, AssetMaterialized.kind, asset_key)
+
+    def get_latest_data_version_record(
+        self, key: CoercibleToAssetKey, *, partition_key: str | None = None
+    ) -> queries.EventRecord | None:
+        """Return the materialization or observation that gives the data version now."""
+        return queries.latest_version(self.log, key, partition_key)
+
+    def get_materialized_partitions(self, asset_key: CoercibleToAssetKey) -> set[str]:
+        return queries.materialized_partitions(self.log, asset_key)
+
+    def get_status_by_partition(
+        self,
+        asset_key: CoercibleToAssetKey,
+        partition_keys: Iterable[str] | None = None,
+        partitions_def: PartitionsDefinition | None = None,
+    ) -> Mapping[str, queries.AssetPartitionStatus | None]:
+        """Return the status of each partition that is named, or of all that have one."""
+        return queries.partition_statuses(self.log, self.living(), asset_key, partition_keys, partitions_def)
+
+    def fetch_materializations(
+        self, records_filter: CoercibleToAssetKey, limit: int, cursor: str | None = None
+    ) -> queries.EventRecordsResult:
+        """Return the materializations of an asset, newest first; the result's cursor goes on from there."""
+        return queries.fetch_events(self.log, AssetMaterialized.kind, records_filter, limit, cursor=cursor)
+
+    def fetch_observations(
+        self, records_filter: CoercibleToAssetKey, limit: int, cursor: str | None = None
+    ) -> queries.EventRecordsResult:
+        """Return the observations of an asset, newest first; the result's cursor goes on from there."""
+        return queries.fetch_events(self.log, AssetObserved.kind, records_filter, limit, cursor=cursor)
+
+    def report_runless_asset_event(self, asset_event: AssetMaterialization | AssetObservation) -> None:
+        """Record that an asset was made, or what it looks like, outside of any run."""
+        from mlorch.execution.reports import reported
+
+        self.log.append([reported(asset_event, os.urandom(16).hex(), time.time())])
+
+    def add_dynamic_partitions(self, partitions_def_name: str, partition_keys: Sequence[str]) -> None:
+        """Add keys to a set of dynamic partitions; those it has already keep their place.
+
+        Raises InvalidDefinitionError for a key that can't be one; then none is added.
+        """
+        add_keys(self.log, partitions_def_name, partition_keys, time.time())
+
+    def delete_dynamic_partition(self, partitions_def_name: str, partition_key: str) -> None:
+        """Take a key out of a set of dynamic partitions; what was made of it stays."""
+        delete_keys(self.log, partitions_def_name, [partition_key], time.time())
+
+    def get_dynamic_partitions(self, partitions_def_name: str) -> Sequence[str]:
+        """Return the keys of a set of dynamic partitions, in the order in which they were added."""
+        return dynamic_keys(self.log).get(partitions_def_name, ())
+
+    def has_dynamic_partition(self, partitions_def_name: str, partition_key: str) -> bool:
+        return partition_key in self.get_dynamic_partitions(partitions_def_name)
+
+    def living(self) -> Collection[str]:
+        """Return the ids of the runs that go on."""
+        return self.leases.runs(time.time()) if self.leases is not None else ()
+
     def close(self) -> None:
         """Let go of the database."""
         close = getattr(self.log, "close", None)
@@ -79,6 +164,10 @@ class Instance:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+DagsterInstance = Instance
+"""The name that people know."""
 
 
 def _open(url: str, data: str, folder: Path) -> Instance:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from mlorch.definitions.limits import Limits, read_limits
 from mlorch.errors import InvalidConfigError, UserError, nearest
 from mlorch.execution.executors import EXECUTORS
 
@@ -47,8 +48,21 @@ class Settings:
     executor: str = "in_process"
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     """Steps at once, with an executor that can."""
+    max_concurrent_runs: int = -1
+    """Runs at once; -1 means any number, 0 none."""
+    tag_concurrency_limits: Sequence[Mapping[str, Any]] = ()
+    """Runs at once with a tag: tables of "key", "limit" and maybe "value"."""
+    pools: Mapping[str, int] = field(default_factory=dict)
+    """Slots of pools by name; `mlorch pools set` goes before them."""
     mlflow: MlflowSettings = MlflowSettings()
     dvc: DvcSettings = DvcSettings()
+
+    @property
+    def limits(self) -> Limits:
+        """How many runs and steps go at once, over all processes."""
+        return read_limits(
+            self.max_concurrent_runs, self.tag_concurrency_limits, self.pools, str(self.project)
+        )
 
     @property
     def state(self) -> Path:
@@ -106,20 +120,38 @@ def read_settings(project: Path | None = None, *, flags: Mapping[str, Any] | Non
     }
     top = {name: one for name, one in found.items() if "." not in name}
     called = top.pop("name", "") or str(_table(document, "project").get("name") or folder.name)
+    read_limits(
+        top.get("max_concurrent_runs", -1),
+        top.get("tag_concurrency_limits", ()),
+        top.get("pools", {}),
+        str(path),
+    )
     return Settings(project=folder, name=called, **top, **sections)
 
 
+_KINDS = {"bool": bool, "int": int, "Mapping": dict, "Sequence": list}
+
 _TYPES = {
-    f"{prefix}{one.name}": {"bool": bool, "int": int}.get(str(one.type), str)
+    f"{prefix}{one.name}": _KINDS.get(str(one.type).partition("[")[0], str)
     for prefix, kind in (("", Settings), *((f"{section}.", kind) for section, kind in SECTIONS.items()))
     for one in fields(kind)
     if one.name not in ("project", *SECTIONS)
 }
 """The types of all settings; those of a section have its name in front: "mlflow.enabled"."""
 
-_VARIABLES = {f"MLORCH_{name.replace('.', '_').upper()}": name for name in _TYPES}
+_VARIABLES = {
+    f"MLORCH_{name.replace('.', '_').upper()}": name
+    for name, kind in _TYPES.items()
+    if kind not in (dict, list)
+}
 
-_WORDS = {bool: "true or false", int: "a whole number", str: "text"}
+_WORDS = {
+    bool: "true or false",
+    int: "a whole number",
+    str: "text",
+    dict: "a table",
+    list: "a list of tables",
+}
 
 
 def _checked(table: Any, where: str, prefix: str = "") -> dict[str, Any]:
@@ -178,7 +210,7 @@ def _environment() -> dict[str, Any]:
 
 def _parsed(text: str, kind: type) -> Any:
     """Return the value that a variable means; a text that means none stays as it is."""
-    if kind is int and text.isdecimal():
+    if kind is int and text.removeprefix("-").isdecimal():
         return int(text)
     if kind is bool:
         return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)

@@ -11,7 +11,14 @@ import pytest
 from mlorch import errors
 from mlorch.errors import MlorchError, SchemaError, UserError, nearest
 
-EXIT_CODES = {"UserError": 2, "SchemaError": 1, "WorkerError": 1, "StepTimeoutError": 1, "RunFailedError": 1}
+EXIT_CODES = {
+    "UserError": 2,
+    "SchemaError": 1,
+    "ResourceError": 1,
+    "WorkerError": 1,
+    "StepTimeoutError": 1,
+    "RunFailedError": 1,
+}
 CLASSES: dict[str, Any] = {
     name: one for name, one in vars(errors).items() if inspect.isclass(one) and issubclass(one, MlorchError)
 }

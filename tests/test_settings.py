@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mlorch.definitions.limits import Limits, TagLimit
 from mlorch.errors import InvalidConfigError, UserError
 from mlorch.settings import find_project, read_settings
 
@@ -181,4 +182,24 @@ def test_a_folder_that_is_given_and_is_no_project_is_refused(tmp_path, monkeypat
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "pyproject.toml").mkdir()
     with pytest.raises(InvalidConfigError, match=r"pyproject.toml can't be read: Is a directory"):
+        read_settings(tmp_path)
+
+
+def test_limits_are_read_from_the_project(tmp_path, monkeypatch):
+    path = project(tmp_path) / "pyproject.toml"
+    assert read_settings(tmp_path).limits == Limits()
+    path.write_text(
+        "[tool.mlorch]\nmax_concurrent_runs = 2\n"
+        'tag_concurrency_limits = [{key = "user", value = {applyLimitPerUniqueValue = true}, limit = 1}]\n'
+        "[tool.mlorch.pools]\ngpu = 1\n"
+    )
+    limits = Limits(runs=2, tags=(TagLimit(key="user", limit=1, is_per_value=True),), pools={"gpu": 1})
+    assert read_settings(tmp_path).limits == limits
+    monkeypatch.setenv("MLORCH_MAX_CONCURRENT_RUNS", "-1")
+    assert read_settings(tmp_path).limits.runs == -1
+    path.write_text("[tool.mlorch.pools]\ngpu = 1.5\n")
+    with pytest.raises(InvalidConfigError, match=r"pyproject\.toml: the pool 'gpu' should have a number"):
+        read_settings(tmp_path)
+    path.write_text("[tool.mlorch]\npools = 3\n")
+    with pytest.raises(InvalidConfigError, match="'pools' should be a table, not 3"):
         read_settings(tmp_path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, overload
 
@@ -82,7 +82,7 @@ def run_job(
     resources: Mapping[str, Any] | None = None,
     executor: str = "in_process",
     workers: int = 1,
-    listener: Listener = Listener(),
+    listener: Listener | None = None,
     **facts: Any,
 ) -> ExecutionResult:
     """Carry out a job of ops. Raises UserErrors before any op runs; failures are in the result."""
@@ -101,7 +101,8 @@ def run_job(
     )
     plan = plan_graph(job, (partition_key,) if partition_key is not None else ())
     hand = in_hand(run, plan, **facts)
-    listener.planned(plan)
+    told = listener or Listener()
+    told.planned(plan)
     with open_executor(executor, workers) as performing:
         carry_out(
             plan,
@@ -110,7 +111,7 @@ def run_job(
             tools=tools_of(instance),
             log=instance.log,
             executor=performing,
-            listen=listener.happened,
+            listen=told.happened,
             given=given,
         )
     return ExecutionResult(hand.result, plan, instance, run.resources)
@@ -122,9 +123,7 @@ def _nothing_made() -> Assessment:
     return Assessment(graph, History({}), Declarations(graph), datetime.now(UTC))
 
 
-def _inputs(
-    job: jobs.JobDefinition, input_values: Mapping[str, Any] | None
-) -> dict[tuple[str, str], Any]:
+def _inputs(job: jobs.JobDefinition, input_values: Mapping[str, Any] | None) -> dict[tuple[str, str], Any]:
     """Return the values of the graph's inputs, and refuse a run in which an op would lack one."""
     given = {**job.input_values, **(input_values or {})}
     unknown = given.keys() - job.graph.ins.keys()
@@ -133,7 +132,9 @@ def _inputs(
             f"{job!r} has no input {sorted(unknown)[0]!r} (it has: {', '.join(job.graph.ins) or 'none'})"
         )
     for path, name in job.graph.unfilled_inputs():
-        raise UserError(f"{job!r}: nothing gives op {path!r} its input {name!r}; connect it or give it a default")
+        raise UserError(
+            f"{job!r}: nothing gives op {path!r} its input {name!r}; connect it or give it a default"
+        )
     return {("", name): value for name, value in given.items()}
 
 

@@ -10,9 +10,9 @@ from mlorch.definitions.keys import key_text
 from mlorch.definitions.signature import EMPTY
 from mlorch.errors import NotFoundError, UserError
 from mlorch.events import AssetMaterialized
-from mlorch.execution.run import resolve_resources
 from mlorch.execution.arguments import load
 from mlorch.execution.call import Kept, Tools
+from mlorch.execution.settling import settle_resources
 from mlorch.instance import Instance
 from mlorch.iomanagers.kinds import KINDS
 from mlorch.log import EventLog, slot_name
@@ -106,7 +106,7 @@ def load_value(
     if made.uri is None and made.io_manager is None:
         raise NotFoundError(f"{slot_name(slot)} keeps no value: its function returns None")
     names = {"io_manager", (made.io_manager or "").removeprefix("resource:")}
-    resolved, _ = resolve_resources(resources or {}, names)
+    resolved, _ = settle_resources(resources or {}, names)
     kept = Kept(slot, made.uri, made.content_hash, made.io_manager, made.metadata, made.run_id, made.step)
     return load(kept, annotation, tools_of(instance), resolved)
 

@@ -13,9 +13,9 @@ from mlorch.definitions.graphs import OpNode
 from mlorch.definitions.jobs import JobDefinition
 from mlorch.events import RunStarted
 from mlorch.execution.metadata import plain
-from mlorch.execution.run import Run, resolve_resources, settle_secrets
+from mlorch.execution.run import Run, settle_secrets
 from mlorch.execution.runner import RunInHand
-from mlorch.execution.settling import NodeConfig, settle_configs
+from mlorch.execution.settling import NodeConfig, read_sections, settle_configs, settle_resources
 from mlorch.planning.plan import Plan
 
 Owner = AssetsDefinition | JobDefinition
@@ -39,8 +39,9 @@ def prepare_run(
     """
     chosen = list(owners)
     configs = settle_owners(chosen, graph, run_config)
-    names = {name for owner in chosen for name in _resource_names(owner, graph)} if resources else ()
-    resolved, secrets = resolve_resources(resources, names)
+    names = {name for owner in chosen for name in resource_names(owner, graph)} if resources else ()
+    given = read_sections(run_config).resources
+    resolved, secrets = settle_resources(resources, names, given) if resources or given else ({}, ())
     return Run(
         run_id=run_id,
         job=job,
@@ -55,7 +56,7 @@ def prepare_run(
 def settle_owners(
     owners: Sequence[Owner], graph: AssetGraph | None, run_config: RunConfig | Mapping[str, Any] | None
 ) -> dict[tuple[str, ...], NodeConfig]:
-    """Return the config of each op of the owners that takes one, by where it stands. Raises as prepare_run."""
+    """Return the config of each op of the owners that takes one, by its place. Raises as prepare_run."""
     needed = dict(config for owner in owners for config in configs_of(owner))
     wanted = dict(needed)
     if run_config is not None and graph is not None:
@@ -103,7 +104,7 @@ def section_of(owner: Owner) -> tuple[str, ...]:
     return (owner.name,) if isinstance(owner, AssetsDefinition) else ()
 
 
-def _resource_names(owner: Owner, graph: AssetGraph | None) -> Iterator[str]:
+def resource_names(owner: Owner, graph: AssetGraph | None) -> Iterator[str]:
     """Yield the resources that an owner takes, the IO managers of what it reads among them."""
     yield "io_manager"
     for node in owner.op_nodes.values():

@@ -102,7 +102,7 @@ class ExecutionResult:
         return {one.mapping_key: value for one, value in zip(kept, values, strict=True)}
 
     def output_value(self, output_name: str = "result") -> Any:
-        """Return what the graph of a job gave under a name. Raises NotFoundError where it has no such output."""
+        """Return what the graph of a job gave under a name. Raises NotFoundError."""
         sources = getattr(self.plan.units[0].owner, "output_sources", {}) if self.plan.steps else {}
         if output_name not in sources:
             known = ", ".join(sources) or "none"

@@ -8,37 +8,17 @@ from functools import cached_property
 from typing import Any
 
 from mlorch.errors import NotFoundError, UserError
-from mlorch.events import AssetMaterialized, OutputCaptured, RunFinished, RunStarted, StepFailed, StepStarted
+from mlorch.events import AssetMaterialized, OutputCaptured, StepFailed, StepStarted
 from mlorch.instance import Instance
 from mlorch.log import Record
+from mlorch.queries import RecordedRun, find_runs
 
 
 @dataclass(frozen=True)
-class RunView:
-    """One run as people look at it. `status` is that of its end, STARTED while it runs, or DEAD."""
+class RunView(RecordedRun):
+    """One run as people look at it."""
 
-    started: RunStarted
-    finished: RunFinished | None
-    is_alive: bool
     instance: Instance
-
-    @property
-    def run_id(self) -> str:
-        return self.started.run_id
-
-    @property
-    def started_at(self) -> float:
-        return self.started.at
-
-    @property
-    def job(self) -> str | None:
-        return self.started.job
-
-    @property
-    def status(self) -> str:
-        if self.finished is not None:
-            return self.finished.status
-        return "STARTED" if self.is_alive else "DEAD"
 
     @property
     def duration_text(self) -> str:
@@ -76,9 +56,9 @@ class RunView:
         """Return what people ask of a run, as text; nothing that is empty."""
         git = self.started.git
         found = {
-            "job": self.started.job,
+            "job": self.job_name,
             "partitions": ", ".join(self.started.partitions),
-            "tags": ", ".join(f"{name}={value}" for name, value in self.started.tags.items()),
+            "tags": ", ".join(f"{name}={value}" for name, value in self.tags.items()),
             "command": self.started.source.get("command"),
             "git": f"{git['commit'][:12]}{' and local changes' if git['dirty'] else ''}" if git else "",
         }
@@ -88,28 +68,21 @@ class RunView:
         return {
             "run_id": self.run_id,
             "status": self.status,
-            "job": self.job,
-            "started_at": self.started.at,
-            "finished_at": self.finished.at if self.finished else None,
+            "job": self.job_name,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
             "steps": self.started.steps,
             "counts": dict(self.finished.counts) if self.finished else None,
             "partitions": list(self.started.partitions),
-            "tags": dict(self.started.tags),
+            "tags": dict(self.tags),
             "made": [one.event.step for one in self.records if isinstance(one.event, AssetMaterialized)],
         }
 
 
 def newest_runs(instance: Instance, limit: int) -> list[RunView]:
     """Return the newest runs, newest first."""
-    started = instance.log.read(kinds={RunStarted.kind}, newest_first=True, limit=limit)
-    after = started[-1].seq if started else 0
-    ended = {one.event.run_id: one.event for one in instance.log.read(after, kinds={RunFinished.kind})}
-    holders = instance.leases.runs(time.time()) if instance.leases is not None else set()
-    return [
-        RunView(one.event, _end(ended.get(one.event.run_id)), one.event.run_id in holders, instance)
-        for one in started
-        if isinstance(one.event, RunStarted)
-    ]
+    found = find_runs(instance.log, instance.living(), limit=limit)
+    return [RunView(one.started, one.finished, one.is_alive, instance) for one in found]
 
 
 def find_run(instance: Instance, name: str) -> RunView:
@@ -124,7 +97,3 @@ def find_run(instance: Instance, name: str) -> RunView:
     if len(found) > 1:
         raise UserError(f"{len(found)} runs begin with {name!r}; give more of the id")
     return found[0]
-
-
-def _end(event: Any) -> RunFinished | None:
-    return event if isinstance(event, RunFinished) else None

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from mlorch.definitions.definitions import Definitions
-from mlorch.events import AssetMaterialized, AssetObserved, RunFinished, RunStarted, StepFailed, StepStarted
+from mlorch.events import AssetMaterialized, AssetObserved
 from mlorch.instance import Instance
-from mlorch.log import EventLog, History, Slot
+from mlorch.log import History, Slot
 from mlorch.planning.selection import select
 from mlorch.planning.staleness import Assessment, Cause, RootCause, root_causes
 from mlorch.planning.versions import Declarations
-
-IN_PROGRESS_RUNS = 50
-"""How many of the newest runs are looked at for steps in progress."""
+from mlorch.queries import failed_slots, slots_in_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +65,8 @@ def asset_statuses(
 ) -> list[AssetStatus]:
     """Return the status of each selected asset, in the order of the graph; None means external ones too."""
     assessment = assess(definitions, instance, auto=auto)
-    failed = _failed(instance.log, assessment.history)
-    running = _in_progress(instance)
+    failed = failed_slots(instance.log)
+    running = slots_in_progress(instance.log, instance.living())
     nodes = definitions.graph.nodes
     chosen = set(nodes) if selection is None else set(select(selection, definitions.graph))
     return [_asset_status(assessment, key, failed, running) for key in nodes if key in chosen]
@@ -133,31 +130,3 @@ def _asset_status(assessment: Assessment, key: str, failed: set[Slot], running: 
         tuple(causes),
         tuple(above),
     )
-
-
-def _failed(log: EventLog, history: History) -> set[Slot]:
-    """Return the slots whose last attempt failed after they were last made."""
-    found = set()
-    for slot, record in log.latest(StepFailed.kind).items():
-        made = history.made(slot)
-        if made is None or made.at < record.event.at:
-            found.add(slot)
-    return found
-
-
-def _in_progress(instance: Instance) -> set[Slot]:
-    """Return the slots that living runs have started and not finished."""
-    log = instance.log
-    living = instance.leases.runs(time.time()) if instance.leases is not None else set()
-    newest = log.read(kinds={RunStarted.kind, RunFinished.kind}, newest_first=True, limit=IN_PROGRESS_RUNS)
-    ended = {one.event.run_id for one in newest if isinstance(one.event, RunFinished)}
-    found: set[Slot] = set()
-    for record in newest:
-        if not isinstance(record.event, RunStarted) or record.event.run_id not in living - ended:
-            continue
-        for fact in log.read(record.seq, run_id=record.event.run_id):
-            if isinstance(fact.event, StepStarted):
-                found.add((fact.event.asset, fact.event.partition))
-            elif isinstance(fact.event, AssetMaterialized | StepFailed):
-                found.discard((fact.event.asset, fact.event.partition))
-    return found

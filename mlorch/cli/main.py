@@ -11,12 +11,15 @@ from typing import Annotated, NoReturn
 import typer
 
 from mlorch.cli.assets import assets
+from mlorch.cli.config import config
 from mlorch.cli.init import init
 from mlorch.cli.lineage import lineage
 from mlorch.cli.load import load, restore
 from mlorch.cli.materialize import materialize
 from mlorch.cli.mirror import mirror
 from mlorch.cli.new import new
+from mlorch.cli.partitions import partitions
+from mlorch.cli.pools import pools
 from mlorch.cli.runs import runs
 from mlorch.cli.status import status
 from mlorch.cli.ui import ui
@@ -35,7 +38,10 @@ app = typer.Typer(
 for command in (new, init, materialize, status, lineage, load, restore, mirror, ui, version):
     app.command()(command)
 app.add_typer(assets, name="assets")
+app.add_typer(partitions, name="partitions")
 app.add_typer(runs, name="runs")
+app.add_typer(config, name="config")
+app.add_typer(pools, name="pools")
 
 
 @app.callback()

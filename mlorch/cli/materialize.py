@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack, redirect_stdout
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlorch.cli.completion import asset_names, job_names
+from mlorch.cli.config import Files, Text, read_configs
 
 if TYPE_CHECKING:
-    from mlorch.app.materializing import ExecutionResult, Request
+    from mlorch.app.materializing import Request
     from mlorch.app.mirroring import Mirroring
     from mlorch.app.opening import App
+    from mlorch.app.results import ExecutionResult
     from mlorch.planning.plan import Plan
 
 SELECTION_HELP = (
@@ -41,9 +42,8 @@ def materialize(
     stale: Annotated[
         bool, typer.Option("--stale", help="Only what is missing or stale, and what that makes stale.")
     ] = False,
-    config: Annotated[
-        Path | None, typer.Option(help="YAML or JSON: {ops: {ASSET: {config: {FIELD: VALUE}}}}.")
-    ] = None,
+    config: Files = None,
+    config_json: Text = None,
     tag: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, recorded with the run.")] = None,
     executor: Annotated[
         str | None, typer.Option(help="in_process, threads or processes.", show_default=False)
@@ -70,7 +70,7 @@ def materialize(
             "selection": chosen or None,
             "partitions": _partitions(partition, partition_range, all_partitions),
             "only_stale": stale,
-            "run_config": _read_config(config),
+            "run_config": read_configs(config or (), config_json),
             "tags": _tags(tag or ()),
             "job": job,
         },
@@ -156,26 +156,6 @@ def _tags(given: list[str] | tuple[()]) -> dict[str, str]:
             raise UserError(f"--tag {one!r} should be KEY=VALUE")
         tags[name] = value
     return tags
-
-
-def _read_config(path: Path | None) -> dict[str, Any] | None:
-    if path is None:
-        return None
-    from mlorch.errors import InvalidConfigError
-
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InvalidConfigError(f"the config file {path} can't be read: {error.strerror}") from None
-    import yaml
-
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InvalidConfigError(f"{path} is no valid YAML: {error}") from None
-    if not isinstance(found, dict):
-        raise InvalidConfigError(f"{path} should hold {{ops: {{ASSET: {{config: {{FIELD: VALUE}}}}}}}}")
-    return found
 
 
 def _print_plan(plan: Plan, as_json: bool) -> None:

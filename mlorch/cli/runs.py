@@ -32,7 +32,7 @@ def list_runs(
             one.status,
             moment(one.started_at),
             one.duration_text,
-            one.job or "-",
+            one.job_name or "-",
             one.counts_text,
         )
         for one in found
@@ -96,6 +96,34 @@ def logs(
         if step in (None, failure.step):
             print(f"== {failure.step}, attempt {failure.attempt}: failed")
             print(failure.error["traceback"] or failure.error["message"])
+
+
+@runs.command()
+def cancel(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="RUN…", help="Runs, or the beginnings of their ids.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All runs that go, or wait.")] = False,
+    patience: Annotated[float, typer.Option("--wait", help="Seconds to wait until they end.", min=0)] = 10.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what became of them as JSON.")] = False,
+) -> None:
+    """End runs; what they have made is kept. A run whose process died is marked as canceled."""
+    from mlorch.app.canceling import cancel_runs
+    from mlorch.app.opening import open_app
+    from mlorch.cli.output import print_json
+    from mlorch.errors import UserError
+
+    if bool(names) == every:
+        raise UserError("name the runs to cancel, or give --all")
+    done = cancel_runs(open_app(context.obj).instance, names or [], every=every, patience=patience)
+    if as_json:
+        print_json([{"run_id": one.run_id, "status": one.status} for one in done])
+        return
+    for one in done:
+        print(f"run {one.run_id[:8]} {one.text}")
+    if not done:
+        print("no run goes or waits")
 
 
 def _print_output(one: Any) -> None:

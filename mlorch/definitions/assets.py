@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from mlorch.definitions.graphs import GraphDefinition, GraphInput, OpNode
+from mlorch.definitions.importable import Importable
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, check_name, key_text
 from mlorch.definitions.ops import In, Nothing, OpDefinition, Out
 from mlorch.definitions.signature import EMPTY, Signature, read_signature
@@ -32,7 +33,7 @@ class Dependency:
     metadata: Mapping[str, Any] | None = None
 
 
-class AssetsDefinition:
+class AssetsDefinition(Importable):
     """An op or a graph that makes assets, each from an output of its own.
 
     Calling it calls the function, as in a test.
@@ -63,11 +64,7 @@ class AssetsDefinition:
         self.backfill_policy = backfill_policy
         self.data_version = data_version
         self.check_specs = tuple(check_specs)
-        function = node.__wrapped__
-        self.__name__ = getattr(function, "__name__", node.name)
-        self.__doc__ = function.__doc__
-        self.__module__ = function.__module__
-        self.__wrapped__ = function
+        self.stand_for(node.__wrapped__, node.name)
         self._nodes: dict[str, OpNode] | None = None
 
     @property
@@ -127,12 +124,12 @@ class AssetsDefinition:
         return self.dependencies if own is None else tuple(d for d in self.dependencies if d.key in own)
 
     def placed(self, renamed: Mapping[str, AssetKey], group_name: str | None) -> AssetsDefinition:
-        """Return a copy under the new names of its assets and of its dependencies, in a group if one is given."""
+        """Return a copy under the new names of assets and dependencies, in a group if one is given."""
 
         def new(key: str) -> str:
             return str(renamed.get(key, key))
 
-        made = _copied(type(self), vars(self))
+        made = copy(self)
         made.specs = {name: spec.placed(renamed, group_name) for name, spec in self.specs.items()}
         made.dependencies = tuple(replace(one, key=new(one.key)) for one in self.dependencies)
         made.own_dependencies = {
@@ -145,13 +142,6 @@ class AssetsDefinition:
 
     def __repr__(self) -> str:
         return f"<asset {', '.join(spec.name for spec in self.specs.values())}>"
-
-    def __reduce__(self) -> Any:
-        # By name where it can be imported, so that a worker process imports the module once, not per step.
-        found = getattr(sys.modules.get(self.__module__), self.__name__, None)
-        if found is self and self.__module__ != "__main__":
-            return _imported, (self.__module__, self.__name__)
-        return _copied, (type(self), {**vars(self), "_nodes": None})
 
 
 class AssetOptions(TypedDict, total=False):
@@ -223,7 +213,9 @@ def arguments_of(
     """
     unknown = {name for name in ins.keys() - signature.arguments.keys() if not _orders_only(ins[name])}
     if unknown and not signature.takes_any:
-        raise InvalidDefinitionError(f"{owner}: ins names {sorted(unknown)[0]!r}, which is no parameter of it")
+        raise InvalidDefinitionError(
+            f"{owner}: ins names {sorted(unknown)[0]!r}, which is no parameter of it"
+        )
     for name in dict.fromkeys((*signature.arguments, *ins)):
         given = ins.get(name, AssetIn())
         if not isinstance(given, AssetIn):
@@ -232,9 +224,7 @@ def arguments_of(
         if annotation is EMPTY:
             annotation = given.dagster_type
         argument = None if _orders_only(given) else name
-        yield Dependency(
-            given.resolve(name), argument, annotation, given.partition_mapping, given.metadata
-        )
+        yield Dependency(given.resolve(name), argument, annotation, given.partition_mapping, given.metadata)
 
 
 def orders_of(deps: Iterable[AssetDep]) -> Iterable[Dependency]:
@@ -275,17 +265,6 @@ def _op_nodes(node: OpDefinition | GraphDefinition) -> Iterable[OpNode]:
         return node.flatten()
     inputs = {name: GraphInput(name) for name in node.ins}
     return [OpNode("", node, inputs, None, node.retry_policy, node.hooks, node.tags, node.pool)]
-
-
-def _imported(module: str, name: str) -> AssetsDefinition:
-    found: AssetsDefinition = getattr(import_module(module), name)
-    return found
-
-
-def _copied(cls: type[AssetsDefinition], attributes: Mapping[str, Any]) -> AssetsDefinition:
-    made = object.__new__(cls)
-    vars(made).update(attributes)
-    return made
 
 
 def _define(

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.names import check_plain_name
 from mlorch.errors import InvalidDefinitionError, nearest
 
@@ -188,7 +189,7 @@ class DynamicHandle(Handle):
         )
 
 
-Argument = Handle | InputHandle | list[Any]
+Argument = Handle | InputHandle | AssetKey | list[Any]
 """What a node is given for an input; a list holds arguments."""
 
 
@@ -230,10 +231,12 @@ class Composition:
         """
         callee = invocation.callee
         arguments = _bind(callee, args, kwargs, f"{self}, {callee}")
-        for name, argument in arguments.items():
-            self._check(argument, f"{self}, {callee}, input {name!r}")
+        checked = {
+            name: self._checked(argument, f"{self}, {callee}, input {name!r}")
+            for name, argument in arguments.items()
+        }
         node = self._name(invocation)
-        self.calls[node] = Call(node, invocation, arguments)
+        self.calls[node] = Call(node, invocation, checked)
         handles = [
             (DynamicHandle if output in callee.dynamic_outputs else Handle)(self, node, output)
             for output in callee.outs
@@ -260,18 +263,20 @@ class Composition:
             )
         return name
 
-    def _check(self, argument: Any, where: str) -> None:
+    def _checked(self, argument: Any, where: str) -> Argument:
         if isinstance(argument, list):
-            for one in argument:
-                self._check(one, where)
-        elif isinstance(argument, DynamicHandle):
+            return [self._checked(one, where) for one in argument]
+        if isinstance(argument, DynamicHandle):
             raise InvalidDefinitionError(
                 f"{where}: {argument!r} has a value per mapping key; give it by .map(…) or .collect()"
             )
-        elif isinstance(argument, Standin):
+        if isinstance(argument, Handle | InputHandle):
             self.check_own(argument, where)
-        else:
-            raise InvalidDefinitionError(f"{where}: {_mistake(argument)}")
+            return argument
+        key = argument if isinstance(argument, AssetKey) else getattr(argument, "key", None)
+        if isinstance(key, AssetKey):
+            return key
+        raise InvalidDefinitionError(f"{where}: {_mistake(argument)}")
 
     def check_own(self, standin: Standin, where: str) -> None:
         """Raise InvalidDefinitionError for what a call in another composition returned."""

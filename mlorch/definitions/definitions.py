@@ -9,12 +9,14 @@ from typing import Any
 from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.graph import AssetGraph, make_graph
 from mlorch.definitions.io import IOManager
-from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.jobs import AssetJob
+from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.ops import OpDefinition
 from mlorch.definitions.schedules import ScheduleDefinition
 from mlorch.definitions.sensors import SensorDefinition
+from mlorch.definitions.signature import EMPTY
 from mlorch.definitions.specs import AssetSpec
+from mlorch.definitions.wiring import check_nested, check_resource, makes_something
 from mlorch.errors import InvalidDefinitionError, nearest
 
 
@@ -115,6 +117,7 @@ def _named(several: Iterable[Any], what: str) -> dict[str, Any]:
 
 
 def _check_resources(graph: AssetGraph, resources: Mapping[str, Any]) -> None:
+    check_nested(resources)
     for node in graph.nodes.values():
         if node.definition is None:
             continue
@@ -124,23 +127,9 @@ def _check_resources(graph: AssetGraph, resources: Mapping[str, Any]) -> None:
 
 def _check_op_resources(owner: str, op: OpDefinition, resources: Mapping[str, Any]) -> None:
     for name in op.required_resource_keys:
-        if name not in resources:
-            raise InvalidDefinitionError(
-                f"{owner} requires the resource {name!r}, which the definitions do not give"
-                f"{nearest(name, resources)}"
-            )
+        check_resource(owner, name, EMPTY, resources)
     for name, wanted in op.signature.resources.items():
-        given = resources.get(name)
-        if given is None:
-            raise InvalidDefinitionError(
-                f"{owner} takes the resource {name!r} ({wanted.__name__}), "
-                f"which the definitions do not give{nearest(name, resources)}; "
-                f"add resources={{{name!r}: {wanted.__name__}(…)}}"
-            )
-        if not isinstance(given, wanted):
-            raise InvalidDefinitionError(
-                f"{owner}: the resource {name!r} should be a {wanted.__name__}, not a {type(given).__name__}"
-            )
+        check_resource(owner, name, wanted, resources)
     for out in op.outs.values():
         key = out.io_manager_key
         if key is not None and key not in resources:
@@ -148,7 +137,7 @@ def _check_op_resources(owner: str, op: OpDefinition, resources: Mapping[str, An
                 f"{owner}: no resource gives its io_manager_key {key!r}{nearest(key, resources)}"
             )
         keeper = resources.get(key or "io_manager")
-        if keeper is not None and not isinstance(keeper, IOManager):
+        if keeper is not None and not (isinstance(keeper, IOManager) or makes_something(keeper)):
             raise InvalidDefinitionError(
                 f"{owner}: the resource {key or 'io_manager'!r} should be an IOManager, "
                 f"not a {type(keeper).__name__}"

@@ -20,8 +20,10 @@ from mlorch.definitions.composition import (
 from mlorch.definitions.dependencies import wire
 from mlorch.definitions.flattening import flatten, is_dynamic, resolve_outputs
 from mlorch.definitions.importable import Importable
+from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.names import check_plain_name
 from mlorch.definitions.nodes import (
+    AssetValue,
     Constant,
     FanIn,
     GraphIn,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from mlorch.definitions.dependencies import Dependencies, InputMapping, OutputMapping
 
 __all__ = [
+    "AssetValue",
     "Constant",
     "FanIn",
     "GraphDefinition",
@@ -242,6 +245,8 @@ def _source(argument: Argument) -> Source:
         return FanIn(tuple(_source(one) for one in argument))
     if isinstance(argument, InputHandle):
         return GraphInput(argument.name)
+    if isinstance(argument, AssetKey):
+        return AssetValue(argument)
     return OpOutput(argument.node, argument.output, is_collected=isinstance(argument, Collected))
 
 

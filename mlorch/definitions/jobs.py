@@ -14,7 +14,7 @@ from mlorch.definitions.keys import check_name
 if TYPE_CHECKING:
     from mlorch.definitions.partitions import PartitionsDefinition
     from mlorch.definitions.selections import CoercibleToAssetSelection
-    from mlorch.definitions.specs import RetryPolicy
+    from mlorch.definitions.specs import AssetSpec, RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,9 @@ class AssetJob:
 
 class JobDefinition(Importable):
     """A graph of ops with what a run of it is given."""
+
+    specs: Mapping[str, AssetSpec] = {}
+    """None: it makes no assets."""
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlorch.definitions.composition import Callee
+from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.ops import In, OpDefinition
 
 if TYPE_CHECKING:
@@ -37,13 +38,20 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
+class AssetValue:
+    """The source of an input: the latest value of an asset, given where an output could be."""
+
+    key: AssetKey
+
+
+@dataclass(frozen=True, slots=True)
 class FanIn:
     """The source of an input: the list of what its sources give, in their order."""
 
     sources: tuple[Source, ...]
 
 
-Source = GraphInput | OpOutput | Constant | FanIn
+Source = GraphInput | OpOutput | Constant | AssetValue | FanIn
 
 
 @dataclass(frozen=True, slots=True)

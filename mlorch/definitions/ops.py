@@ -20,15 +20,16 @@ from typing import (
 )
 
 from mlorch.definitions.composition import Callee, plain_tags
-from mlorch.definitions.config import Config
 from mlorch.definitions.importable import Importable
 from mlorch.definitions.keys import CoercibleToAssetKey
 from mlorch.definitions.names import check_plain_name, is_plain_name
 from mlorch.definitions.results import NO_VALUE
+from mlorch.definitions.shapes import config_class
 from mlorch.definitions.signature import EMPTY, Signature, read_signature, value_of
 from mlorch.errors import InvalidDefinitionError, nearest
 
 if TYPE_CHECKING:
+    from mlorch.definitions.config import Config
     from mlorch.definitions.specs import RetryPolicy
 
 T = TypeVar("T")
@@ -196,7 +197,7 @@ def define_op(
     """Return the op of a function; `namespace` has the names around it. Raises InvalidDefinitionError."""
     if isinstance(function, Callee):
         raise InvalidDefinitionError(f"@op decorates a function, not the {function}")
-    name = options.get("name") or function.__name__
+    name = str(options.get("name") or getattr(function, "__name__", ""))
     check_plain_name(name, "an op")
     signature = read_signature(function, f"op {name!r}", namespace)
     yields = inspect.isgeneratorfunction(inspect.unwrap(function))
@@ -339,6 +340,4 @@ def _config(op_name: str, signature: Signature, schema: Any) -> type[Config] | N
         raise InvalidDefinitionError(
             f"op {op_name!r} has a parameter 'config' and a config_schema; declare its config by one of them"
         )
-    if not (isinstance(schema, type) and issubclass(schema, Config)):
-        raise InvalidDefinitionError(f"op {op_name!r}: config_schema is a Config class, not {schema!r}")
-    return schema
+    return config_class(schema, op_name)

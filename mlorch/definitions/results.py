@@ -78,31 +78,3 @@ class DataVersionsByPartition:
     """The data version of each partition of something outside, by partition key."""
 
     data_versions_by_partition: Mapping[str, str | DataVersion]
-
-
-@dataclass(frozen=True, slots=True)
-class AssetMaterialization:
-    """Says that an asset was made elsewhere: yielded by an op, or reported to an instance.
-
-    The tag "mlorch/data_version" (or "dagster/data_version") gives its data version.
-    """
-
-    asset_key: CoercibleToAssetKey
-    description: str | None = None
-    metadata: Mapping[str, Any] | None = None
-    partition: str | None = None
-    tags: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AssetObservation:
-    """Says what was seen of an asset that is made elsewhere; its tags are as those of AssetMaterialization."""
-
-    asset_key: CoercibleToAssetKey
-    description: str | None = None
-    metadata: Mapping[str, Any] | None = None
-    partition: str | None = None
-    tags: Mapping[str, str] | None = None
-
-
-DATA_VERSION_TAGS = ("mlorch/data_version", "dagster/data_version")

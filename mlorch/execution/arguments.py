@@ -7,14 +7,17 @@ from typing import Any
 
 from mlorch.definitions.io import InputContext, IOManager, OutputContext
 from mlorch.definitions.keys import AssetKey
+from mlorch.definitions.resources import Resources
 from mlorch.definitions.results import NO_VALUE
 from mlorch.errors import IntegrityError, NotFoundError
 from mlorch.execution.call import Argument, Call, Kept, Tools
-from mlorch.execution.context import OpExecutionContext, Resources
+from mlorch.execution.context import OpExecutionContext
 from mlorch.log import Slot, slot_name
 
 
-def arguments_of(call: Call, tools: Tools, context: OpExecutionContext) -> Iterator[tuple[str, Any]]:
+def arguments_of(
+    call: Call, tools: Tools, context: OpExecutionContext, resources: Mapping[str, Any]
+) -> Iterator[tuple[str, Any]]:
     """Yield each parameter's name and value; upstream values are read when their turn comes."""
     signature, run = call.node.op.signature, call.run
     if signature.context is not None:
@@ -22,9 +25,9 @@ def arguments_of(call: Call, tools: Tools, context: OpExecutionContext) -> Itera
     if signature.config is not None:
         yield "config", run.configs[call.config_path].value
     for name in signature.resources:
-        yield name, context.resources[name]
+        yield name, resources[name]
     for argument in call.arguments:
-        yield argument.name, _value(argument, call, tools, context)
+        yield argument.name, _value(argument, call, tools, resources)
 
 
 def path_of(slot: Slot) -> str:
@@ -60,7 +63,7 @@ def load(
         "path": path_of(kept.slot),
         "store": store,
         "partitions_def": argument.partitions_def if argument is not None else None,
-        "resources": Resources(resources, "an IO manager"),
+        "resources": Resources(resources, frozenset(resources), "an IO manager"),
     }
     context = InputContext(
         key,
@@ -89,10 +92,9 @@ def load(
         raise IntegrityError(str(error).replace("ASSET", words)) from None
 
 
-def _value(argument: Argument, call: Call, tools: Tools, context: OpExecutionContext) -> Any:
+def _value(argument: Argument, call: Call, tools: Tools, resources: Mapping[str, Any]) -> Any:
     if argument.given is not NO_VALUE:
         return argument.given
-    resources = context.resources.by_name
     if argument.is_list:
         return [load(kept, _element(argument), tools, resources, argument) for kept in argument.kept]
     is_partitioned = any(kept.slot[1] is not None for kept in argument.kept)

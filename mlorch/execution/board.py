@@ -144,8 +144,8 @@ def _needs(step: PlannedStep, above: PlannedStep, missing: Collection[str]) -> s
                     return f"{above.name}.{one.output}"
         return None
     read = {slot for several in step.unit.reads for read in several for slot in read.slots}
-    places = above.unit.owner.output_places
-    for output, spec in above.unit.owner.specs.items():
+    places = above.unit.maker.output_places
+    for output, spec in above.unit.maker.specs.items():
         if places[output][0] == above.node.path and places[output][1] in missing:
             for slot in above.unit.slots:
                 if slot[0] == spec.name and slot in read:

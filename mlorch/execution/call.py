@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.io import ValueKinds, ValueStore
 from mlorch.definitions.results import NO_VALUE
 from mlorch.definitions.signature import EMPTY
@@ -14,7 +15,6 @@ from mlorch.execution.run import Run
 from mlorch.log import Slot
 
 if TYPE_CHECKING:
-    from mlorch.definitions.assets import AssetsDefinition
     from mlorch.definitions.graphs import OpNode
     from mlorch.definitions.jobs import JobDefinition
     from mlorch.definitions.partitions import PartitionsDefinition
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a step needs to know of a value to read it: an asset partition's, or an op's output in this run."""
+    """What a step needs to know of a value to read it: an asset partition's, or an op's output."""
 
     slot: Slot
     """Of an op's output: the step that made it and None."""
@@ -101,6 +101,12 @@ class Call:
     targets: tuple[Target, ...]
     """Those of the slots whose values come from this op."""
     mapping_key: str | None = None
+
+    @property
+    def maker(self) -> AssetsDefinition:
+        """What makes the assets; the owner, where there are targets."""
+        assert isinstance(self.owner, AssetsDefinition)
+        return self.owner
 
     @property
     def node(self) -> OpNode:

@@ -120,13 +120,11 @@ class Caller:
         made = self._history.made(slot)
         if made is None:
             return Kept(slot)
-        return Kept(
-            slot, made.uri, made.content_hash, made.io_manager, made.metadata, made.run_id, made.step
-        )
+        return Kept(slot, made.uri, made.content_hash, made.io_manager, made.metadata, made.run_id, made.step)
 
     def _targets(self, unit: Unit, path: str, run: Run) -> Iterator[Target]:
         nodes, history = self._assessment.graph.nodes, self._history
-        places = unit.owner.output_places
+        places = unit.maker.output_places
         for slot, reads in zip(unit.slots, unit.reads, strict=True):
             output = nodes[slot[0]].output
             if places[output][0] != path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlorch.definitions.keys import AssetKey, key_text
 from mlorch.definitions.partitions import PartitionKeyRange
+from mlorch.definitions.resources import Resources
 from mlorch.definitions.results import DataVersion
 from mlorch.errors import NotFoundError, TypeCheckError, UserError, nearest
 from mlorch.execution.capture import Captured, LogHandler
@@ -19,30 +20,6 @@ if TYPE_CHECKING:
     from mlorch.definitions.ops import OpDefinition
     from mlorch.definitions.partitions import PartitionsDefinition
     from mlorch.definitions.windows import TimeWindow
-
-
-class Resources:
-    """Resources by name, as attributes and as items."""
-
-    __slots__ = ("_owner", "by_name")
-
-    def __init__(self, by_name: Mapping[str, Any], owner: str) -> None:
-        self.by_name = by_name
-        self._owner = owner
-
-    def __getitem__(self, name: str) -> Any:
-        try:
-            return self.by_name[name]
-        except KeyError:
-            raise UserError(
-                f"{self._owner} has no resource {name!r}{nearest(name, self.by_name)}; declare it with "
-                "required_resource_keys, or as a parameter"
-            ) from None
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self[name]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +35,8 @@ class Surroundings:
     op_config: Any = None
     """The config of the op, as fields by name."""
     resources: Mapping[str, Any] = field(default_factory=dict)
+    required_resources: frozenset[str] = frozenset()
+    """The names of those that the op declares."""
     op: OpDefinition | None = None
     assets_def: AssetsDefinition | None = None
     open_instance: Callable[[], Any] | None = None
@@ -96,7 +75,7 @@ class OpExecutionContext:
         self.run_tags = dict(around.run_tags)
         self.run_config = around.run_config
         self.retry_number = around.attempt - 1
-        self.resources = Resources(around.resources, f"step {around.step!r}")
+        self.resources = Resources(around.resources, around.required_resources, f"step {around.step!r}")
         self.op_config = around.op_config
         self.metadata: dict[tuple[str | None, str | None], dict[str, Any]] = {}
         """By output or asset key, and mapping or partition key; (None, None) is for every output."""
@@ -317,5 +296,7 @@ class AssetExecutionContext(OpExecutionContext):
     ) -> Any:
         """Return the latest value of an asset. Raises NotFoundError where there is none."""
         if self._around.load_value is None:
-            raise NotFoundError(f"{self._name} can't load {key_text(asset_key)!r}: it runs without an instance")
+            raise NotFoundError(
+                f"{self._name} can't load {key_text(asset_key)!r}: it runs without an instance"
+            )
         return self._around.load_value(key_text(asset_key), partition_key)

@@ -7,11 +7,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from mlorch.errors import MlorchError
+from mlorch.errors import Failure, MlorchError
 from mlorch.execution.call import Call
 from mlorch.execution.capture import traceback_text
 from mlorch.execution.metadata import plain, redact, redacted
-from mlorch.errors import Failure
 
 
 def describe(error: BaseException, call: Call) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from mlorch.definitions.io import OutputContext, StoredValue
-from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.ops import Nothing, Out
-from mlorch.definitions.results import NO_VALUE, DataVersion
-from mlorch.definitions.specs import CONTENT, AssetSpec
+from mlorch.definitions.resources import Resources
+from mlorch.definitions.results import NO_VALUE
+from mlorch.definitions.specs import CONTENT
 from mlorch.errors import TypeCheckError
 from mlorch.events import AssetMaterialized, Input
 from mlorch.execution.arguments import owner_name, path_of
@@ -28,10 +28,13 @@ from mlorch.planning.versions import data_version, owner_digest
 class Keeper:
     """Keeps the outputs of one attempt, each as it comes."""
 
-    def __init__(self, call: Call, tools: Tools, context: OpExecutionContext) -> None:
+    def __init__(
+        self, call: Call, tools: Tools, context: OpExecutionContext, resources: Mapping[str, Any]
+    ) -> None:
         self._call = call
         self._tools = tools
         self._context = context
+        self._resources = resources
         self._started_at = time.time()
         self._made: dict[Slot, str] = {}
         self._config: tuple[Any, str | None] | None = None
@@ -54,7 +57,7 @@ class Keeper:
                 self.passed.append(_kept(made, produced.output))
 
     def _place(self, target: Target) -> tuple[str, str]:
-        place: tuple[str, str] = self._call.owner.output_places[target.output]
+        place: tuple[str, str] = self._call.maker.output_places[target.output]
         return place
 
     def _parts(self, targets: list[Target], value: Any) -> Iterator[tuple[Target, Any]]:
@@ -76,7 +79,7 @@ class Keeper:
 
     def _materialized(self, target: Target, produced: Produced) -> AssetMaterialized:
         call, run = self._call, self._call.run
-        spec = call.owner.specs[target.output]
+        spec = call.maker.specs[target.output]
         out = call.node.op.outs[produced.output]
         kind, manager, stored, metadata = self._store(
             produced,
@@ -95,7 +98,7 @@ class Keeper:
         inputs = self._inputs(target)
         version, is_user_provided = self._version(target, produced, inputs, digest, stored)
         self._made[target.slot] = version
-        dependencies = tuple(dict.fromkeys(one.key for one in call.owner.dependencies_of(target.slot[0])))
+        dependencies = tuple(dict.fromkeys(one.key for one in call.maker.dependencies_of(target.slot[0])))
         return AssetMaterialized(
             run_id=run.run_id,
             at=time.time(),
@@ -117,7 +120,7 @@ class Keeper:
             io_manager=manager,
             inputs=inputs,
             environment=_environment(call.node.op.function, self._tools),
-            definition={**facts_of(spec, call.owner.function, dependencies), "value": kind},
+            definition={**facts_of(spec, call.maker.function, dependencies), "value": kind},
             metadata=redacted({**metadata, **self._said(produced, target)}, run.secrets),
             metrics=self._context.metrics,
         )
@@ -163,7 +166,7 @@ class Keeper:
             "annotation": annotation,
             "name": produced.output,
             "mapping_key": produced.mapping_key,
-            "resources": self._context.resources,
+            "resources": Resources(self._resources, frozenset(self._resources), "an IO manager"),
         }
 
     def _part(self, out: Out, target: Target) -> Any:
@@ -173,7 +176,7 @@ class Keeper:
 
     def _may_be_several(self) -> bool:
         """Tell whether the function may be asked for several partitions at once."""
-        policy = self._call.owner.backfill_policy
+        policy = self._call.maker.backfill_policy
         return policy is not None and policy.max_partitions_per_run != 1
 
     def _store(
@@ -183,7 +186,7 @@ class Keeper:
         value, annotation = produced.value, output.annotation
         if value is NO_VALUE or annotation is Nothing or (annotation is None and value is None):
             return "nothing", None, None, {}
-        kinds, resources = self._tools.kinds, self._context.resources.by_name
+        kinds, resources = self._tools.kinds, self._resources
         value = kinds.accept(value, annotation, f"{owner_name(self._call)} returned")
         kind, manager = kinds.manager_for(annotation, value)
         name = kind
@@ -242,7 +245,7 @@ class Keeper:
         version = produced.data_version or given.get(target.slot[0]) or given.get(None)
         if version is not None:
             return version.value, True
-        if self._call.owner.data_version is CONTENT and stored is not None:
+        if self._call.maker.data_version is CONTENT and stored is not None:
             return stored.content_hash, False
         return data_version(*target.slot, target.code_version, digest, inputs), False
 

@@ -10,10 +10,9 @@ from typing import Any
 from mlorch.definitions.checks import AssetCheckResult
 from mlorch.definitions.keys import key_text
 from mlorch.definitions.ops import DynamicOutput, Nothing
+from mlorch.definitions.reports import AssetMaterialization, AssetObservation
 from mlorch.definitions.results import (
     NO_VALUE,
-    AssetMaterialization,
-    AssetObservation,
     DataVersion,
     MaterializeResult,
     ObserveResult,
@@ -145,14 +144,14 @@ def _known(name: str, call: Call) -> str:
 def _output_of(key: Any, call: Call) -> str:
     """Return the op's output that gives an asset."""
     outs = call.node.op.outs
-    specs = getattr(call.owner, "specs", {})
+    specs = call.owner.specs
     if key is None:
         if len(outs) == 1:
             return next(iter(outs))
         raise TypeCheckError(
             f"{owner_name(call)} makes several assets; say which with MaterializeResult(asset_key=…)"
         )
-    places = call.owner.output_places if specs else {}
+    places = call.maker.output_places if specs else {}
     for output, spec in specs.items():
         if spec.name == key_text(key) and places[output][0] == call.path:
             return places[output][1]
@@ -165,8 +164,9 @@ def _of_asset(check: AssetCheckResult, output: str, call: Call) -> AssetCheckRes
     if check.asset_key is not None:
         return check
     spec = next(
-        spec for name, spec in call.owner.specs.items()
-        if call.owner.output_places[name] == (call.path, output)
+        spec
+        for name, spec in call.maker.specs.items()
+        if call.maker.output_places[name] == (call.path, output)
     )
     return AssetCheckResult(
         check.passed, spec.key, check.check_name, check.metadata, check.severity, check.description
@@ -176,12 +176,12 @@ def _of_asset(check: AssetCheckResult, output: str, call: Call) -> AssetCheckRes
 def _selected(call: Call) -> Iterator[str]:
     """Yield the outputs that are asked for: of what makes several assets, those in its slots."""
     outs = call.node.op.outs
-    specs = getattr(call.owner, "specs", {})
-    if len(specs) < 2 or not call.owner.can_subset:
+    specs = call.owner.specs
+    if len(specs) < 2 or not call.maker.can_subset:
         yield from outs
         return
     chosen = {slot[0] for slot in call.slots}
-    places = call.owner.output_places
+    places = call.maker.output_places
     left_out = {places[name][1] for name, spec in specs.items() if spec.name not in chosen}
     yield from (name for name in outs if name not in left_out)
 

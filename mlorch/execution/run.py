@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlorch.definitions.fields import Fields
 from mlorch.definitions.specs import AssetSpec
 from mlorch.execution.metadata import plain
 from mlorch.execution.settling import NodeConfig
@@ -32,20 +31,6 @@ class Run:
 SHORTEST_SECRET = 4
 """Characters. What is shorter is a number or a flag from the environment and can be guessed anyhow; masking
 every "1" would leave no text readable."""
-
-
-def resolve_resources(
-    resources: Mapping[str, Any], names: Iterable[str]
-) -> tuple[dict[str, Any], frozenset[str]]:
-    """Return the named resources, those that there are, resolved, and the secret texts among them.
-
-    Raises InvalidConfigError, naming the variable, where an environment variable is missing.
-    """
-    wanted = {name: resources[name] for name in sorted(names) if name in resources}
-    fields = [one for one in wanted.values() if isinstance(one, Fields)]
-    secrets = frozenset().union(*(one.secrets() for one in fields))
-    resolved = {name: one.resolved() if isinstance(one, Fields) else one for name, one in wanted.items()}
-    return resolved, secrets
 
 
 def settle_secrets(*several: Iterable[str]) -> tuple[str, ...]:

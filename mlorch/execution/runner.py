@@ -10,8 +10,17 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from mlorch.events import AssetMaterialized, CheckEvaluated, Event, RunFinished, RunStarted, StepFailed
-from mlorch.events import StepRetried, StepSkipped, StepStarted
+from mlorch.events import (
+    AssetMaterialized,
+    CheckEvaluated,
+    Event,
+    RunFinished,
+    RunStarted,
+    StepFailed,
+    StepRetried,
+    StepSkipped,
+    StepStarted,
+)
 from mlorch.execution.board import Board
 from mlorch.execution.call import Kept, Outcome, Tools
 from mlorch.execution.calls import Caller
@@ -73,6 +82,7 @@ class Runner:
         assessment: Assessment,
         tools: Tools,
         writer: Writer,
+        *,
         given: Mapping[tuple[str, str], Any],
     ) -> None:
         self._board = Board(plan.steps)
@@ -258,7 +268,7 @@ def carry_out(
     anything else that breaks it off as FAILURE, with what was made; both are raised again.
     """
     with Writer(log, assessment.history, listen) as writer:
-        runner = Runner(plan, runs, assessment, tools, writer, given or {})
+        runner = Runner(plan, runs, assessment, tools, writer, given=given or {})
         try:
             runner.work(executor)
         except BaseException as error:

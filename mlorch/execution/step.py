@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.checks import AssetCheckResult
-from mlorch.definitions.results import DATA_VERSION_TAGS, AssetMaterialization, AssetObservation
-from mlorch.errors import Failure, RetryRequested, SchemaError
-from mlorch.events import AssetMaterialized, AssetObserved, CheckEvaluated, Event, OutputCaptured, StepSucceeded
+from mlorch.definitions.config import plain_config
 from mlorch.definitions.keys import key_text
+from mlorch.definitions.resources import InitResourceContext
+from mlorch.errors import Failure, RetryRequested, SchemaError
+from mlorch.events import CheckEvaluated, Event, OutputCaptured, StepSucceeded
 from mlorch.execution.arguments import arguments_of
 from mlorch.execution.call import Call, Kept, Outcome, Tools
 from mlorch.execution.capture import Captured, capturing
@@ -20,8 +21,9 @@ from mlorch.execution.context import AssetExecutionContext, OpExecutionContext, 
 from mlorch.execution.failures import describe
 from mlorch.execution.keeping import Keeper
 from mlorch.execution.metadata import plain, redact, redacted
+from mlorch.execution.reports import reported
+from mlorch.execution.resources import opened
 from mlorch.execution.results import Produced, read_results
-from mlorch.log import slot_name
 
 
 def perform(call: Call, tools: Tools) -> Outcome:
@@ -48,27 +50,30 @@ def perform(call: Call, tools: Tools) -> Outcome:
 
 def _make(call: Call, tools: Tools, captured: Captured, outcome: Outcome) -> None:
     started_at = time.time()
-    context = make_context(call, tools, captured)
-    arguments = dict(arguments_of(call, tools, context))
-    keeper = Keeper(call, tools, context)
     facts = outcome.facts
-    try:
-        for said in read_results(call.node.op.function(**arguments), call):
-            if isinstance(said, Produced):
-                known = len(keeper.materializations)
-                keeper.keep(said)
-                facts.extend(keeper.materializations[known:])
-            else:
-                facts.append(_fact(said, call))
-    finally:
-        facts.extend(_fact(event, call) for event in context.events)
+    with opened(call.run.resources, InitResourceContext(run_id=call.run.run_id)) as resources:
+        context = make_context(call, tools, captured, resources)
+        keeper = Keeper(call, tools, context, resources)
+        arguments = dict(arguments_of(call, tools, context, resources))
+        try:
+            for said in read_results(call.node.op.function(**arguments), call):
+                if isinstance(said, Produced):
+                    known = len(keeper.materializations)
+                    keeper.keep(said)
+                    facts.extend(keeper.materializations[known:])
+                else:
+                    facts.append(_fact(said, call))
+        finally:
+            facts.extend(_fact(event, call) for event in context.events)
     outcome.outputs = frozenset(keeper.outputs)
     outcome.passed = keeper.passed
     if call.path or not call.slots:
         facts.append(_succeeded(call, keeper, started_at))
 
 
-def make_context(call: Call, tools: Tools, captured: Captured) -> OpExecutionContext:
+def make_context(
+    call: Call, tools: Tools, captured: Captured, resources: Mapping[str, Any]
+) -> OpExecutionContext:
     """Return what the function's parameter `context` is."""
     run, node = call.run, call.node
     config = run.configs.get(call.config_path)
@@ -82,8 +87,9 @@ def make_context(call: Call, tools: Tools, captured: Captured) -> OpExecutionCon
         job_name=run.job,
         run_tags=run.tags,
         run_config=run.run_config,
-        op_config=config,
-        resources=run.resources,
+        op_config=plain_config(config.value) if config is not None else None,
+        resources=resources,
+        required_resources=node.op.required_resource_keys.union(node.op.signature.resources),
         op=node.op,
         assets_def=owner,
         open_instance=tools.open_instance,
@@ -99,42 +105,10 @@ def make_context(call: Call, tools: Tools, captured: Captured) -> OpExecutionCon
     )
 
 
-def reported(event: AssetMaterialization | AssetObservation, run_id: str | None, at: float) -> Event:
-    """Return the fact of what was made or seen elsewhere."""
-    tags = event.tags or {}
-    version = next((tags[name] for name in DATA_VERSION_TAGS if name in tags), None)
-    name = key_text(event.asset_key)
-    metadata = plain(event.metadata or {})
-    if event.description:
-        metadata = {"description": event.description, **metadata}
-    if isinstance(event, AssetObservation):
-        return AssetObserved(
-            at=at,
-            asset=name,
-            partition=event.partition,
-            data_version=version or run_id or str(at),
-            run_id=run_id,
-            metadata=metadata,
-        )
-    return AssetMaterialized(
-        run_id=run_id or "",
-        at=at,
-        started_at=at,
-        step=slot_name((name, event.partition)),
-        asset=name,
-        partition=event.partition,
-        code_version=run_id or "",
-        data_version=version or f"{run_id or 'reported'}:{at}",
-        is_user_provided=version is not None,
-        metadata=metadata,
-        definition={"tags": dict(tags), "deps": [], "value": "nothing"},
-    )
-
-
 def _fact(said: Any, call: Call) -> Event:
     if isinstance(said, AssetCheckResult):
         return _checked(said, call)
-    return reported(said, call.run.run_id, time.time())
+    return replace(reported(said, call.run.run_id, time.time()), run_id=call.run.run_id)
 
 
 def _checked(result: AssetCheckResult, call: Call) -> CheckEvaluated:

@@ -32,7 +32,7 @@ class ParquetIOManager(IOManager):
     def handle_output(self, context: OutputContext, obj: Any) -> StoredValue:
         frame = obj.collect() if library(type(obj)) == "lazy" else obj
         context.add_output_metadata({"rows": len(frame), "columns": columns(frame)})
-        model = _model(context.annotation, type(obj))
+        model = schema_of(context.annotation, type(obj))
         if model is not None:
             context.add_output_metadata({"schema": model.__qualname__, "schema_digest": digest(model)})
         try:
@@ -107,7 +107,7 @@ def _with_common_categories(parts: Sequence[Any]) -> Sequence[Any]:
     return parts
 
 
-def _model(annotation: Any, cls: type) -> Any:
+def schema_of(annotation: Any, cls: type) -> Any:
     """Return the schema among an annotation's alternatives that is for frames of this class, if any."""
     for member in alternatives(annotation):
         origin = class_of(member)

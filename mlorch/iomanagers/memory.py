@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from mlorch.definitions.io import StoredValue
+from mlorch.definitions.io import InputContext, IOManager, OutputContext, StoredValue
+from mlorch.errors import NotFoundError
 from mlorch.iomanagers.hashes import chosen, md5, plain
 
 
@@ -34,3 +35,29 @@ class MemoryStore:
 
     def restore(self, uri: str, content_hash: str) -> None:
         self.files[uri] = chosen(uri, content_hash, None, self._objects.get, self._objects.__contains__)
+
+
+class InMemoryIOManager(IOManager):
+    """Keeps values themselves, in this process and as long as this object lives; for tests.
+
+    What a reader changes is changed for the next one. Raises NotFoundError for what another process kept.
+    """
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[str, ...], Any] = {}
+
+    def handle_output(self, context: OutputContext, obj: Any) -> None:
+        self.values[_name(context)] = obj
+
+    def load_input(self, context: InputContext) -> Any:
+        try:
+            return self.values[_name(context)]
+        except KeyError:
+            raise NotFoundError(
+                f"{context} is not in memory: another process made it, or one that has ended; "
+                "materialize it again here, in-process"
+            ) from None
+
+
+def _name(context: OutputContext | InputContext) -> tuple[str, ...]:
+    return tuple(context.get_asset_identifier() if context.has_asset_key else context.get_identifier())

@@ -42,6 +42,10 @@ class FsspecStore:
     def __reduce__(self) -> tuple[Any, ...]:
         return FsspecStore, (self._url,)
 
+    def uri(self, path: str) -> str:
+        """Return under which uri a path is kept."""
+        return f"{self._prefix}{path}"
+
     def write(self, path: str, dump: Callable[[BinaryIO], object]) -> StoredValue:
         target = f"{self._root}/{plain(path)}"
         file = io.BytesIO()
@@ -52,7 +56,7 @@ class FsspecStore:
         if self._size(kept) != len(data):
             self._put(kept, data)
         self._put(target, data)
-        return StoredValue(f"{self._prefix}{path}", digest, len(data))
+        return StoredValue(self.uri(path), digest, len(data))
 
     def read(self, uri: str, content_hash: str | None) -> bytes:
         found = self._get(self._path(uri)) if uri.startswith(self._prefix) else None

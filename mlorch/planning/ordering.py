@@ -42,13 +42,13 @@ def _by_priority(above: Sequence[Iterable[int]], priority: Callable[[int], objec
             waiting[index] += 1
             below[one].append(index)
     ready = [(priority(index), index) for index, count in enumerate(waiting) if not count]
-    heapify(ready)  # type: ignore[arg-type]
+    heapify(ready)
     found = []
     while ready:
-        index = heappop(ready)[1]  # type: ignore[arg-type]
+        index = heappop(ready)[1]
         found.append(index)
         for one in below[index]:
             waiting[one] -= 1
             if not waiting[one]:
-                heappush(ready, (priority(one), one))  # type: ignore[misc]
+                heappush(ready, (priority(one), one))
     return found

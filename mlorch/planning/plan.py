@@ -34,6 +34,12 @@ class Unit:
     """True where it is asked again once its inputs were made: fresh by then, it is left out."""
 
     @property
+    def maker(self) -> AssetsDefinition:
+        """What makes its slots: the owner, where there are any."""
+        assert isinstance(self.owner, AssetsDefinition)
+        return self.owner
+
+    @property
     def asset(self) -> str:
         """The key of its first asset; "" for a job of ops."""
         return self.slots[0][0] if self.slots else ""

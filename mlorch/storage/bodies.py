@@ -219,6 +219,7 @@ _TUPLES: Mapping[str, Callable[[Any], Any]] = {
     "log": _pairs,
     "outputs": tuple,
     "slots": _pairs,
+    "keys": tuple,
 }
 
 

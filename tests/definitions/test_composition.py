@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from mlorch import DynamicOut, In, Nothing, Out, RetryPolicy, asset, graph, op
+from mlorch import AssetKey, AssetSpec, DynamicOut, In, Nothing, Out, RetryPolicy, asset, graph, op
 from mlorch.definitions.composition import Invocation
+from mlorch.definitions.graphs import AssetValue, FanIn, OpOutput
 from mlorch.errors import InvalidDefinitionError
 
 
@@ -192,7 +193,6 @@ def table():
     ("call", "message"),
     [
         (lambda: inc(5), "graph 'g', op 'inc', input 'x': got 5, which is no output .* op's config"),
-        (lambda: inc(table), "input 'x': got <asset table>, which is no output"),
         (lambda: inc(one), r"input 'x': got the op 'one' itself, not its output; call it: one\(\)"),
         (lambda: inc(one.alias("other")), "input 'x': got the op 'one' itself"),
         (lambda: inc(split()), r"input 'x': got 2 outputs at once \(low, high\)"),
@@ -213,7 +213,6 @@ def table():
     ],
     ids=[
         "fixed value",
-        "asset",
         "op",
         "invocation",
         "several outputs",
@@ -269,6 +268,19 @@ def test_inputs_that_order_only_follow_the_parameters():
     first, second = (one for one in composed(function).nodes.values() if one.definition is last)
     assert first.inputs["start"].path == "quiet_but_there"
     assert [one.path for one in second.inputs["start"].sources] == ["one_2", "quiet_but_there_2"]
+
+
+def test_an_asset_stands_for_its_latest_value():
+    def function():
+        inc(table)
+        add(AssetSpec("raw/rows"), [AssetKey("raw"), one()])
+
+    nodes = composed(function).nodes
+    assert nodes["inc"].inputs == {"x": AssetValue(AssetKey("table"))}
+    assert nodes["add"].inputs == {
+        "a": AssetValue(AssetKey(["raw", "rows"])),
+        "b": FanIn((AssetValue(AssetKey("raw")), OpOutput("one", "result"))),
+    }
 
 
 # Mapping

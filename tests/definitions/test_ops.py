@@ -181,6 +181,14 @@ def test_a_config_without_its_class_is_refused():
             return config
 
 
+def test_a_config_may_be_declared_as_a_dict_of_types():
+    load = op(name="load", config_schema={"rate": float, "path": str})(lambda context: context)
+    assert load.config is not None
+    assert load.config.model_validate({"rate": 0.5, "path": "x"}).recorded() == {"rate": 0.5, "path": "x"}
+    with pytest.raises(InvalidDefinitionError, match="the config_schema of load"):
+        op(name="load", config_schema={"rate": 5})(lambda context: context)
+
+
 def test_a_config_is_declared_once():
     assert op(name="one", config_schema=Rate)(lambda: 1).config is Rate
 

@@ -12,7 +12,8 @@ from importlib import import_module
 import pytest
 
 from mlorch import ConfigurableResource, Definitions, Instance, RetryPolicy, asset
-from mlorch.app.materializing import ExecutionResult, Request, run_request
+from mlorch.app.materializing import Request, run_request
+from mlorch.app.results import ExecutionResult
 from mlorch.errors import InvalidConfigError, UserError
 from mlorch.execution.executors import EXECUTORS, open_executor
 

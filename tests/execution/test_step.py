@@ -57,8 +57,10 @@ def test_a_generator_may_yield_its_one_result():
     assert printed.stdout == "before\nafter\n"
 
 
-@pytest.mark.parametrize("count", [0, 2])
-def test_a_generator_that_does_not_yield_one_result_is_the_users_mistake(count):
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "did not give its output 'result'"), (2, "gave its output 'result' twice")]
+)
+def test_a_generator_that_does_not_yield_one_result_is_the_users_mistake(count, said):
     def rows():
         yield from range(count)
 

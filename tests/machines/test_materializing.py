@@ -30,7 +30,8 @@ from mlorch import (
     asset,
     load_asset,
 )
-from mlorch.app.materializing import ExecutionResult, Request, plan_request, run_request
+from mlorch.app.materializing import Request, plan_request, run_request
+from mlorch.app.results import ExecutionResult
 from mlorch.app.status import assess
 from mlorch.app.targets import Partitions
 from mlorch.definitions.assets import AssetsDefinition

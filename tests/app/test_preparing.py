@@ -21,7 +21,19 @@ from mlorch import (
     materialize,
 )
 from mlorch.errors import InvalidConfigError, NotFoundError
-from mlorch.execution.run import facts_of, settle_configs, settle_resources, settle_secrets
+from mlorch.app.preparing import owners_of, resource_names, settle_owners
+from mlorch.execution import settling
+from mlorch.execution.run import facts_of, settle_secrets
+
+
+def settle_configs(graph, keys, run_config):
+    found = settle_owners(list(owners_of(graph, keys)), graph, run_config)
+    return {path[0]: config for path, config in found.items()}
+
+
+def settle_resources(graph, keys, resources):
+    names = {name for owner in owners_of(graph, keys) for name in resource_names(owner, graph)}
+    return settling.settle_resources(resources, names)
 
 
 class Training(Config):
@@ -116,13 +128,13 @@ def test_an_empty_section_means_the_defaults():
 
 def test_a_config_that_needs_a_value_is_needed_only_where_its_asset_is_made():
     assert settle_configs(GRAPH, ["plain"], None) == {}
-    with pytest.raises(InvalidConfigError, match="the config of asset 'scored' needs a value for 'target'"):
+    with pytest.raises(InvalidConfigError, match="the config of 'scored' needs a value for 'target'"):
         settle_configs(GRAPH, ["plain", "scored"], None)
 
 
 def test_the_config_of_an_asset_that_is_not_made_is_checked_all_the_same():
     given = {"ops": {"ml/model": {"config": {"rate": 2}}}}
-    assert settle_configs(GRAPH, ["plain"], given)["ml/model"].value == Training(rate=2)
+    assert settle_configs(GRAPH, ["plain"], given) == {}
     with pytest.raises(InvalidConfigError, match="no field 'rat'"):
         settle_configs(GRAPH, ["plain"], {"ops": {"ml/model": {"config": {"rat": 2}}}})
 
@@ -264,7 +276,7 @@ def test_what_is_recorded_of_a_definition_says_what_it_was():
     def fitted(x):
         """Fits."""
 
-    found = facts_of(fitted)
+    found = facts_of(fitted.spec, fitted.function, ["raw", "upload"])
     assert found["source"].endswith("fitted")
     assert {name: value for name, value in found.items() if name != "source"} == {
         "group": "ml",

@@ -1,0 +1,19 @@
+"""Ending what a thread of this process does, as Ctrl-C would."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import threading
+
+
+def interrupt(thread: threading.Thread) -> None:
+    """Raise KeyboardInterrupt in a thread: at once in the main one, in others when they next run Python."""
+    is_main = thread is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler and thread.ident is not None:
+        # A signal, unlike the exception alone, wakes a thread that sleeps or waits for something.
+        signal.pthread_kill(thread.ident, signal.SIGINT)
+    elif thread.ident is not None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident), ctypes.py_object(KeyboardInterrupt)
+        )

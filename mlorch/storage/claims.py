@@ -1,0 +1,196 @@
+"""Who holds the slots of limits, and who waits for them: between all processes that open the database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple, Protocol
+
+from sqlalchemy import Connection, Engine, delete, insert, select, tuple_, update
+
+from mlorch.storage.leases import IsAlive
+from mlorch.storage.processes import birth_of, is_alive
+from mlorch.storage.sqlite import reading, writing
+from mlorch.storage.tables import claims, pools
+
+
+class Claimant(NamedTuple):
+    """Who asks: a run, for one of its steps or for itself; and the process that carries it out."""
+
+    owner: str
+    item: str
+    host: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one claimant asked of one limit. `slots` is the limit as the claimant sees it."""
+
+    name: str
+    owner: str
+    item: str
+    slots: int
+    priority: int
+    since: float
+    """Seconds since the epoch."""
+    is_held: bool
+    host: str
+    pid: int
+    birth: str | None
+    expires: float
+
+    @property
+    def claimant(self) -> tuple[str, str]:
+        return self.owner, self.item
+
+
+class Claims(Protocol):
+    """Slots of limits. A claimant holds a slot of each limit that it asks for, or waits and holds none.
+
+    Of those that wait each is given its slots when there is room for it, those of higher priority first and
+    then those that asked first. Claims of processes that died are forgotten, as leases are (`Leases`). Each
+    method raises StorageError where the medium fails.
+    """
+
+    def ask(
+        self, claimant: Claimant, limits: Mapping[str, int], priority: int, ttl: float, now: float
+    ) -> bool:
+        """Ask, or ask again, for a slot of each limit, and say whether they are held.
+
+        Who asks again keeps its place, and is not forgotten if it does so twice in `ttl` seconds.
+        """
+
+    def give_back(self, owner: str, item: str | None, now: float) -> None:
+        """Give back what an owner holds or waits for: for one item, or everything."""
+
+    def all(self, now: float) -> list[Claim]:
+        """Return the claims of the living in the order in which slots are given."""
+
+    def pools(self) -> dict[str, int]:
+        """Return the sizes of the pools that were set."""
+
+    def set_pool(self, name: str, slots: int | None) -> None:
+        """Set the size of a pool, or forget it."""
+
+
+class SqlClaims:
+    """Claims in a SQL database."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        birth_of: Callable[[int], str | None] = birth_of,
+        is_alive: IsAlive = is_alive,
+    ) -> None:
+        self._engine = engine
+        self._birth_of = birth_of
+        self._is_alive = is_alive
+
+    def ask(
+        self, claimant: Claimant, limits: Mapping[str, int], priority: int, ttl: float, now: float
+    ) -> bool:
+        if not limits:
+            return True
+        with writing(self._engine) as connection:
+            living = self._bury(connection, now)
+            others = [one for one in living if one.claimant != claimant[:2]]
+            before = {one.name: one for one in living if one.claimant == claimant[:2]}
+            asked = [
+                Claim(
+                    name=name,
+                    owner=claimant.owner,
+                    item=claimant.item,
+                    slots=slots,
+                    priority=priority,
+                    since=min((one.since for one in before.values()), default=now),
+                    is_held=name in before and before[name].is_held,
+                    host=claimant.host,
+                    pid=claimant.pid,
+                    birth=self._birth_of(claimant.pid),
+                    expires=now + ttl,
+                )
+                for name, slots in limits.items()
+            ]
+            if not _is_kept(asked, before, ttl):
+                connection.execute(delete(claims).where(_CLAIMANT.in_([claimant[:2]])))
+                connection.execute(insert(claims), [asdict(one) for one in asked])
+            return claimant[:2] in self._give(connection, [*others, *asked]) or all(
+                one.is_held for one in asked
+            )
+
+    def give_back(self, owner: str, item: str | None, now: float) -> None:
+        query = delete(claims).where(claims.c.owner == owner)
+        with writing(self._engine) as connection:
+            connection.execute(query if item is None else query.where(claims.c.item == item))
+            self._give(connection, self._bury(connection, now))
+
+    def all(self, now: float) -> list[Claim]:
+        with reading(self._engine) as connection:
+            return sorted((one for one in _read(connection) if self._lives(one, now)), key=_rank)
+
+    def pools(self) -> dict[str, int]:
+        with reading(self._engine) as connection:
+            return {row.name: row.slots for row in connection.execute(select(pools).order_by(pools.c.name))}
+
+    def set_pool(self, name: str, slots: int | None) -> None:
+        with writing(self._engine) as connection:
+            connection.execute(delete(pools).where(pools.c.name == name))
+            if slots is not None:
+                connection.execute(insert(pools), {"name": name, "slots": slots})
+
+    def _lives(self, claim: Claim, now: float) -> bool:
+        alive = self._is_alive(claim.pid, claim.birth)
+        return claim.expires > now if alive is None else alive
+
+    def _bury(self, connection: Connection, now: float) -> list[Claim]:
+        """Forget the claims of the dead and return the others."""
+        found = _read(connection)
+        living = [one for one in found if self._lives(one, now)]
+        if len(living) < len(found):
+            dead = {one.claimant for one in found}.difference(one.claimant for one in living)
+            connection.execute(delete(claims).where(_CLAIMANT.in_(sorted(dead))))
+        return living
+
+    def _give(self, connection: Connection, living: Iterable[Claim]) -> set[tuple[str, str]]:
+        """Give slots to all who wait and for whom there is room; return who they are."""
+        given = admit(living)
+        if given:
+            connection.execute(update(claims).where(_CLAIMANT.in_(sorted(given))).values(is_held=True))
+        return given
+
+
+def admit(living: Iterable[Claim]) -> set[tuple[str, str]]:
+    """Return the claimants that wait and for whom there is room, given to in the order of their rank."""
+    taken: Counter[str] = Counter()
+    waiting: dict[tuple[str, str], list[Claim]] = {}
+    for claim in sorted(living, key=_rank):
+        if claim.is_held:
+            taken[claim.name] += 1
+        else:
+            waiting.setdefault(claim.claimant, []).append(claim)
+    given = set()
+    for claimant, wanted in waiting.items():
+        if all(taken[one.name] < one.slots for one in wanted):
+            taken.update(one.name for one in wanted)
+            given.add(claimant)
+    return given
+
+
+_CLAIMANT = tuple_(claims.c.owner, claims.c.item)
+
+
+def _rank(claim: Claim) -> tuple[int, float, str, str, str]:
+    return -claim.priority, claim.since, claim.owner, claim.item, claim.name
+
+
+def _read(connection: Connection) -> list[Claim]:
+    return [Claim(*row) for row in connection.execute(select(claims))]
+
+
+def _is_kept(asked: Iterable[Claim], before: Mapping[str, Claim], ttl: float) -> bool:
+    """Say whether nothing is new: nothing else is asked than before, and its time is not half over."""
+    now = {one.name: replace(one, expires=0.0) for one in asked}
+    then = {name: replace(one, expires=0.0) for name, one in before.items()}
+    return now == then and all(one.expires - before[one.name].expires < ttl / 2 for one in asked)
