@@ -40,6 +40,12 @@ if TYPE_CHECKING:
     from mlorch.definitions.dynamic import DeleteDynamicPartitionsRequest as DeleteDynamicPartitionsRequest
     from mlorch.definitions.dynamic import DynamicPartitionsDefinition as DynamicPartitionsDefinition
     from mlorch.definitions.environment import EnvVar as EnvVar
+    from mlorch.definitions.executors import ExecutorDefinition as ExecutorDefinition
+    from mlorch.definitions.executors import dask_executor as dask_executor
+    from mlorch.definitions.executors import in_process_executor as in_process_executor
+    from mlorch.definitions.executors import multi_or_in_process_executor as multi_or_in_process_executor
+    from mlorch.definitions.executors import multiprocess_executor as multiprocess_executor
+    from mlorch.definitions.executors import threads_executor as threads_executor
     from mlorch.definitions.factories import ResourceDefinition as ResourceDefinition
     from mlorch.definitions.factories import resource as resource
     from mlorch.definitions.io import InputContext as InputContext
@@ -167,6 +173,10 @@ _HOMES = {
         "AddDynamicPartitionsRequest DeleteDynamicPartitionsRequest DynamicPartitionsDefinition"
     ),
     "mlorch.definitions.environment": "EnvVar",
+    "mlorch.definitions.executors": (
+        "ExecutorDefinition dask_executor in_process_executor multi_or_in_process_executor "
+        "multiprocess_executor threads_executor"
+    ),
     "mlorch.definitions.factories": "ResourceDefinition resource",
     "mlorch.definitions.io": "IOManager InputContext OutputContext",
     "mlorch.definitions.jobs": "define_asset_job",

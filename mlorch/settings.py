@@ -31,6 +31,14 @@ class DvcSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DaskSettings:
+    """`[tool.mlorch.dask]`"""
+
+    address: str = ""
+    """Of a scheduler, such as "tcp://127.0.0.1:8786"; without one a cluster is started on this machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """`[tool.mlorch]`; `project` is the folder that holds pyproject.toml."""
 
@@ -56,6 +64,7 @@ class Settings:
     """Slots of pools by name; `mlorch pools set` goes before them."""
     mlflow: MlflowSettings = MlflowSettings()
     dvc: DvcSettings = DvcSettings()
+    dask: DaskSettings = DaskSettings()
 
     @property
     def limits(self) -> Limits:
@@ -77,7 +86,7 @@ class Settings:
         return f"{scheme}{slashes}{self.project / path if is_file else path}"
 
 
-SECTIONS = {"mlflow": MlflowSettings, "dvc": DvcSettings}
+SECTIONS = {"mlflow": MlflowSettings, "dvc": DvcSettings, "dask": DaskSettings}
 
 
 def find_project(start: Path | None = None) -> Path:

@@ -172,7 +172,7 @@ class DynamicHandle(Handle):
         return self._mapped(function(Handle(self.composition, self.node, self.output)))
 
     def collect(self) -> Collected:
-        """Return what stands for the list of the values, in the order of the mapping keys."""
+        """Return what stands for the list of the values, in the order in which their keys came."""
         return Collected(self.composition, self.node, self.output)
 
     def _mapped(self, result: Any) -> Any:
@@ -237,9 +237,9 @@ class Composition:
         }
         node = self._name(invocation)
         self.calls[node] = Call(node, invocation, checked)
+        dynamic = callee.dynamic_outputs
         handles = [
-            (DynamicHandle if output in callee.dynamic_outputs else Handle)(self, node, output)
-            for output in callee.outs
+            (DynamicHandle if output in dynamic else Handle)(self, node, output) for output in callee.outs
         ]
         if len(handles) > 1:
             # An output may begin with "_", a field of a named tuple may not: it is then known by its place.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -20,6 +20,9 @@ class Config(Fields):
     mlorch_role: ClassVar[str] = "config"
     mlorch_is_bare: ClassVar[bool] = False
     """True where the one field `value` stands for a config that is no mapping."""
+
+
+C = TypeVar("C", bound=Config)
 
 
 class PermissiveConfig(Config):
@@ -58,7 +61,7 @@ def is_section(given: Any) -> bool:
     return isinstance(given, Mapping) and bool(given) and given.keys() <= {"config", "ops"}
 
 
-def make_config(config_class: type[Config], given: Any, where: str) -> Config:
+def make_config(config_class: type[C], given: Any, where: str) -> C:
     """Return the config with its defaults: of one, of its fields, or of the forms that YAML has for them.
 
     Raises InvalidConfigError, naming `where` and every field that is wrong.
@@ -72,7 +75,7 @@ def make_config(config_class: type[Config], given: Any, where: str) -> Config:
     values = read_fields(config_class, values_of(given) if isinstance(given, Fields) else given or {})
     try:
         if late_names(config_class, values):
-            made: Config = made_late(config_class, values)
+            made: C = made_late(config_class, values)
             return made
         return config_class(**values)
     except ValidationError as error:

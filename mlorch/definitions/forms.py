@@ -75,7 +75,9 @@ def _is_scalar(annotation: Any, origin: Any) -> bool:
     if origin is Literal:
         return True
     many = (BaseModel, Mapping, list, tuple, Set)
-    return isinstance(annotation, type) and annotation is not object and not issubclass(annotation, many)
+    if not isinstance(annotation, type) or annotation in (Any, object):
+        return False
+    return not issubclass(annotation, many)
 
 
 def _selected(arms: tuple[Any, ...], value: Mapping[str, Any], discriminator: str) -> Any:

@@ -130,6 +130,20 @@ class GraphDefinition(Importable, Callee):
             if name not in node.inputs and one.default_value is NO_VALUE and one.dagster_type is not Nothing
         }
 
+    def check_inputs(self, given: Collection[str] = ()) -> None:
+        """Check that a run can fill every input: those of the graph in `given`, others from its config.
+
+        Raises InvalidDefinitionError for one that waits for an object which config can't write down.
+        """
+        own = {("", name): one for name, one in self.ins.items() if name not in given}
+        for (path, name), one in {**self.unfilled_inputs(), **own}.items():
+            if one.default_value is NO_VALUE and not _is_written(one.dagster_type):
+                where = f"{self}, op {path!r}" if path else str(self)
+                raise InvalidDefinitionError(
+                    f"{where}: nothing fills the input {name!r}, and config can't write a "
+                    f"{one.dagster_type.__name__} down; connect it, or give it a default"
+                )
+
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}>"
 
@@ -202,6 +216,14 @@ def compose(
     )
     made.stand_for(function, name)
     return made
+
+
+def _is_written(annotation: Any) -> bool:
+    """Tell whether YAML may hold a value of this type; what is no class is left to the run to find out."""
+    return annotation in _WRITTEN or not isinstance(annotation, type)
+
+
+_WRITTEN = (EMPTY, Nothing, object, str, int, float, bool, type(None), list, dict, tuple, set)
 
 
 def _ins(where: str, signature: Signature, given: Mapping[str, GraphIn]) -> dict[str, In]:

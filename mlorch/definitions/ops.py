@@ -19,6 +19,7 @@ from typing import (
     overload,
 )
 
+from mlorch.definitions.calling import call_directly
 from mlorch.definitions.composition import Callee, plain_tags
 from mlorch.definitions.importable import Importable
 from mlorch.definitions.keys import CoercibleToAssetKey
@@ -140,7 +141,7 @@ class OpDefinition(Importable, Callee):
         return frozenset(name for name, out in self.outs.items() if out.is_dynamic)
 
     def call_outside(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(*args, **kwargs)
+        return call_directly(self, args, kwargs)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

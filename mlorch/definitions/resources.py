@@ -21,7 +21,10 @@ T = TypeVar("T")
 
 if TYPE_CHECKING:
     ResourceParam = Annotated[T, "resource"]
-    ResourceDependency = Annotated[T, "resource"]
+
+    class ResourceDependency(Generic[T]):
+        def __get__(self, instance: Any, owner: Any = None) -> T: ...
+        def __set__(self, instance: Any, value: T | ConfigurableResourceFactory[T]) -> None: ...
 else:
 
     class ResourceParam:
@@ -30,7 +33,8 @@ else:
         mlorch_role = "resource"
 
         def __class_getitem__(cls, wanted: Any) -> GenericAlias:
-            return GenericAlias(cls, (wanted,))
+            # pydantic hands the arguments on as a tuple.
+            return GenericAlias(cls, wanted if isinstance(wanted, tuple) else (wanted,))
 
         @classmethod
         def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> CoreSchema:
@@ -41,7 +45,7 @@ else:
         """`x: ResourceDependency[T]`: the field of a resource takes another one that is, or makes, a T."""
 
 
-class Resources:
+class RequiredResources:
     """Resources by attribute: `context.resources.warehouse`."""
 
     def __init__(self, resources: Mapping[str, Any], names: frozenset[str], owner: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import UnionType
 from typing import Any
 
 from mlorch.definitions.factories import ResourceDefinition
@@ -100,7 +101,7 @@ def _check_fields(found: Any, where: str, named: set[int]) -> None:
 
 def _check_kind(given: Any, wanted: Any, where: str) -> None:
     kind = given.kind if isinstance(given, AtLaunch) else type(given)
-    if not isinstance(wanted, type) or makes_something(given):
+    if not isinstance(wanted, type | UnionType) or wanted is Any or makes_something(given):
         return
     try:
         fits = issubclass(kind, wanted)
@@ -108,7 +109,9 @@ def _check_kind(given: Any, wanted: Any, where: str) -> None:
         # A protocol that can't be asked about at run time.
         return
     if not fits:
-        raise InvalidDefinitionError(f"{where} should be a {wanted.__name__}, not a {kind.__name__}")
+        raise InvalidDefinitionError(
+            f"{where} should be a {getattr(wanted, '__name__', wanted)}, not a {kind.__name__}"
+        )
 
 
 def _is_factory(kind: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Self
 from mlorch.definitions.config import plain_config
 from mlorch.definitions.factories import ResourceDefinition
 from mlorch.definitions.fields import Fields, values_of
-from mlorch.definitions.resources import ConfigurableResourceFactory, InitResourceContext, Resources
+from mlorch.definitions.resources import ConfigurableResourceFactory, InitResourceContext, RequiredResources
 from mlorch.errors import MlorchError, ResourceError
 
 
@@ -110,7 +110,7 @@ class OpenResources(Mapping[str, Any]):
         context = replace(
             self._context,
             resource_config=plain_config(found.config),
-            resources=Resources(self, names, where),
+            resources=RequiredResources(self, names, where),
         )
         made = found.call(context)
         if not inspect.isgenerator(made):

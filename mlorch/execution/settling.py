@@ -164,6 +164,8 @@ class _Settling:
         name = self._names.get(id(found), "")
         self._checked.add(name)
         where, given = f"the config of resource {name!r}", self._given.get(name)
+        if isinstance(given, Fields):
+            given = given.given()
         if isinstance(found, ResourceDefinition):
             config = self.resolving(found.settled(given, where))
             return found.configured(config)
@@ -252,7 +254,7 @@ def _execution(section: Mapping[Any, Any], problems: list[str]) -> tuple[str | N
         found = found[name] or {}
     if not _check(found, _WORKERS, "the run config, execution", problems):
         return executor, None
-    workers = next((found[name] for name in _WORKERS if found.get(name)), None)
+    workers = next((found[name] for name in _WORKERS if found.get(name) is not None), None)
     if workers is not None and (not isinstance(workers, int) or workers < 1):
         problems.append(f"the run config, execution: workers are a whole number from 1 on, not {workers!r}")
         return executor, None

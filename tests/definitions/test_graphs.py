@@ -252,3 +252,45 @@ def test_an_output_of_another_graph_is_refused():
         InvalidDefinitionError, match=r"graph 'second', output 'result': .* belongs to graph 'first'"
     ):
         graph(name="second")(lambda: kept[0])
+
+
+# What a run has to give
+
+
+class Model:
+    """What no config can hold."""
+
+
+@op
+def evaluate(model: Model, rows: list[int], limit: int, anything=None):
+    return model, rows, limit, anything
+
+
+def test_inputs_that_config_can_write_may_be_left_to_the_run():
+    @graph
+    def around(x, y: dict[str, int], z: int):
+        add(x, y)
+        inc(z)
+        return inc()
+
+    around.check_inputs()
+
+
+def test_an_object_has_to_come_from_somewhere():
+    @graph
+    def inner():
+        return evaluate()
+
+    @graph
+    def given(model: Model, other):
+        return evaluate(model, other)
+
+    with pytest.raises(
+        InvalidDefinitionError, match="graph 'inner', op 'evaluate': nothing fills the input 'model'"
+    ):
+        inner.check_inputs()
+    with pytest.raises(
+        InvalidDefinitionError, match=r"graph 'given': nothing fills .* can't write a Model down"
+    ):
+        given.check_inputs()
+    given.check_inputs(["model"])

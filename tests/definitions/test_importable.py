@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import sys
 
 import cloudpickle
 import pytest
@@ -22,12 +21,6 @@ def counted() -> int:
 def around():
     """Goes around."""
     return counted()
-
-
-@pytest.fixture(autouse=True)
-def importable_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Test files are not packages: by this name a worker process would find its own.
-    monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__, sys.modules[counted.__module__]))
 
 
 @pytest.mark.parametrize("definition", [counted, around], ids=["op", "graph"])

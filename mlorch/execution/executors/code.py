@@ -16,7 +16,7 @@ def imported_code() -> Code:
     found = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if not isinstance(file, str) or file.startswith(_NOT_THEIRS) or _INSTALLED.search(file):
+        if not isinstance(file, str) or _is_installed(file):
             continue
         try:
             state = os.stat(file)
@@ -31,7 +31,15 @@ def is_current(known: Code, now: Code) -> bool:
     return all(now.get(name, state) == state for name, state in known.items())
 
 
+def own_folders() -> list[str]:
+    """Return the folders in which this process looks for modules, but for those of installed packages."""
+    return [one for one in sys.path if os.path.isdir(one) and not _is_installed(one + os.sep)]
+
+
 _INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
 _STANDARD = os.path.dirname(os.__file__) + os.sep
 _MLORCH = os.path.dirname(os.path.dirname(os.path.dirname(__file__))) + os.sep
-_NOT_THEIRS = (_STANDARD, _MLORCH)
+
+
+def _is_installed(path: str) -> bool:
+    return path.startswith((_STANDARD, _MLORCH)) or _INSTALLED.search(path) is not None

@@ -101,6 +101,9 @@ class Crew(Generic[W]):
                 return None
             try:
                 worker = self.free.pop() if self.free else self._hire()
+            except WorkerError as error:
+                self.fail(str(error))
+                return None
             except Exception as error:  # noqa: BLE001 - steps fail with the reason, whatever it is
                 self.fail(f"no worker could be started: {type(error).__name__}: {error}")
                 return None

@@ -24,14 +24,17 @@ def pack(fn: Callable[..., Any], args: tuple[Any, ...], timeout: float | None) -
     return parcel
 
 
-def perform_parcel(parcel: bytes) -> bytes:
-    """Perform a call in the process that it was sent to; return what it came to. Raises nothing."""
+def perform_parcel(parcel: bytes, *, may_end_process: bool = True) -> bytes:
+    """Perform a call in the process that it was sent to; return what it came to. Raises nothing.
+
+    Where it `may_end_process`, a call ends it that takes too long and can't be interrupted.
+    """
     try:
         fn, args, timeout = pickle.loads(parcel)
     except BaseException as error:  # noqa: BLE001 - a module of the user's may do anything as it is imported
         return _answer(None, WorkerError(f"the step could not be read by its worker: {_text(error)}"))
     try:
-        with time_limit(timeout, may_end_process=True):
+        with time_limit(timeout, may_end_process=may_end_process):
             value = fn(*args)
     except KeyboardInterrupt:
         return _answer(None, WorkerError("the worker was interrupted"))
