@@ -13,11 +13,13 @@ from mlorch.app.preparing import in_hand, prepare_run
 from mlorch.app.results import ExecutionResult
 from mlorch.definitions import graphs, jobs
 from mlorch.definitions.graph import make_graph
+from mlorch.definitions.nodes import AssetValue
 from mlorch.errors import UserError
+from mlorch.events import AssetMaterialized
 from mlorch.execution.executors import open_executor
 from mlorch.execution.runner import carry_out
 from mlorch.instance import Instance
-from mlorch.log import History
+from mlorch.log import EventLog, History
 from mlorch.planning.plan import plan_graph
 from mlorch.planning.staleness import Assessment
 from mlorch.planning.versions import Declarations
@@ -107,7 +109,7 @@ def run_job(
         carry_out(
             plan,
             [hand],
-            assessment=_nothing_made(),
+            assessment=_assessment(job, instance.log),
             tools=tools_of(instance),
             log=instance.log,
             executor=performing,
@@ -117,10 +119,13 @@ def run_job(
     return ExecutionResult(hand.result, plan, instance, run.resources)
 
 
-def _nothing_made() -> Assessment:
-    """Return the assessment of a graph without assets: ops read and make none."""
+def _assessment(job: jobs.JobDefinition, log: EventLog) -> Assessment:
+    """Return an assessment without assets of its own, which knows those that ops take as they are."""
+    sources = [one for node in job.op_nodes.values() for one in node.inputs.values()]
+    slots = [(str(one.key), None) for one in sources if isinstance(one, AssetValue)]
+    made = log.latest(AssetMaterialized.kind, slots=slots) if slots else {}
     graph = make_graph(())
-    return Assessment(graph, History({}), Declarations(graph), datetime.now(UTC))
+    return Assessment(graph, History(made), Declarations(graph), datetime.now(UTC))
 
 
 def _inputs(job: jobs.JobDefinition, input_values: Mapping[str, Any] | None) -> dict[tuple[str, str], Any]:
@@ -131,11 +136,9 @@ def _inputs(job: jobs.JobDefinition, input_values: Mapping[str, Any] | None) -> 
         raise UserError(
             f"{job!r} has no input {sorted(unknown)[0]!r} (it has: {', '.join(job.graph.ins) or 'none'})"
         )
-    for path, name in job.graph.unfilled_inputs():
-        raise UserError(
-            f"{job!r}: nothing gives op {path!r} its input {name!r}; connect it or give it a default"
-        )
-    return {("", name): value for name, value in given.items()}
+    job.graph.check_inputs(given)
+    defaults = {name: one.default_value for name, one in job.graph.ins.items()}
+    return {("", name): value for name, value in {**defaults, **given}.items()}
 
 
 @overload

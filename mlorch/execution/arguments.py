@@ -7,10 +7,10 @@ from typing import Any
 
 from mlorch.definitions.io import InputContext, IOManager, OutputContext
 from mlorch.definitions.keys import AssetKey
-from mlorch.definitions.resources import Resources
+from mlorch.definitions.resources import RequiredResources
 from mlorch.definitions.results import NO_VALUE
 from mlorch.errors import IntegrityError, NotFoundError
-from mlorch.execution.call import Argument, Call, Kept, Tools
+from mlorch.execution.call import Argument, Call, Kept, Tools, element_of
 from mlorch.execution.context import OpExecutionContext
 from mlorch.log import Slot, slot_name
 
@@ -63,7 +63,7 @@ def load(
         "path": path_of(kept.slot),
         "store": store,
         "partitions_def": argument.partitions_def if argument is not None else None,
-        "resources": Resources(resources, frozenset(resources), "an IO manager"),
+        "resources": RequiredResources(resources, frozenset(resources), "an IO manager"),
     }
     context = InputContext(
         key,
@@ -95,8 +95,11 @@ def load(
 def _value(argument: Argument, call: Call, tools: Tools, resources: Mapping[str, Any]) -> Any:
     if argument.given is not NO_VALUE:
         return argument.given
+    if argument.parts is not None:
+        return [_value(part, call, tools, resources) for part in argument.parts]
     if argument.is_list:
-        return [load(kept, _element(argument), tools, resources, argument) for kept in argument.kept]
+        element = element_of(argument.annotation)
+        return [load(kept, element, tools, resources, argument) for kept in argument.kept]
     is_partitioned = any(kept.slot[1] is not None for kept in argument.kept)
     part = tools.kinds.part(argument.annotation) if is_partitioned else argument.annotation
     parts = dict(_parts(argument, part, tools, resources))
@@ -123,11 +126,6 @@ def _parts(
 def owner_name(call: Call) -> str:
     """Return what messages call the step's function: "asset 'x'" or "op 'y'"."""
     return f"asset {call.asset!r}" if call.asset and not call.path else f"op {call.step!r}"
-
-
-def _element(argument: Argument) -> Any:
-    arguments = getattr(argument.annotation, "__args__", ())
-    return arguments[0] if len(arguments) == 1 else Any
 
 
 def _manager(kept: Kept, tools: Tools, resources: Mapping[str, Any]) -> IOManager:

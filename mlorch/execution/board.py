@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from mlorch.definitions.graphs import FanIn, OpOutput, Source
+from mlorch.definitions.nodes import FanIn, OpOutput, Source
 from mlorch.planning.plan import PlannedStep
 
 
@@ -153,9 +153,9 @@ def _needs(step: PlannedStep, above: PlannedStep, missing: Collection[str]) -> s
     return None
 
 
-def _outputs(source: Source) -> list[OpOutput]:
-    if isinstance(source, OpOutput):
-        return [source]
-    if isinstance(source, FanIn) and len(source.sources) == 1:
-        return _outputs(source.sources[0])
-    return []
+def _outputs(source: Source) -> Iterator[OpOutput]:
+    """Yield the outputs that a source can't do without: a list leaves out what is not there."""
+    if isinstance(source, OpOutput) and not source.is_collected:
+        yield source
+    elif isinstance(source, FanIn) and len(source.sources) == 1:
+        yield from _outputs(source.sources[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.io import ValueKinds, ValueStore
@@ -49,10 +49,23 @@ class Argument:
     """A value that comes with the call."""
     is_list: bool = False
     """True where the parameter takes the list of them."""
+    parts: tuple[Argument, ...] | None = None
+    """Where the parameter takes the list of what several sources give."""
     partitions_def: PartitionsDefinition | None = None
     """Of the upstream asset."""
     metadata: Mapping[str, Any] | None = None
     """What the consumer says of it, in AssetIn."""
+
+    @property
+    def is_there(self) -> bool:
+        """Tell whether there is something to give: an optional output may have stayed away."""
+        return bool(self.kept) or self.is_list or self.given is not NO_VALUE or self.parts is not None
+
+
+def element_of(annotation: Any) -> Any:
+    """Return T of `list[T]`, Any where nothing is declared."""
+    arguments = get_args(annotation)
+    return arguments[0] if len(arguments) == 1 else Any
 
 
 @dataclass(frozen=True, slots=True)

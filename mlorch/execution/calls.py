@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from mlorch.definitions.graphs import Constant, FanIn, GraphInput, OpOutput
+from mlorch.definitions.nodes import AssetValue, Constant, FanIn, GraphInput, OpOutput
 from mlorch.definitions.ops import Nothing
 from mlorch.definitions.results import NO_VALUE
-from mlorch.execution.call import Argument, Call, Kept, Target
+from mlorch.execution.call import Argument, Call, Kept, Target, element_of
 from mlorch.execution.run import Run
 from mlorch.log import History, Record, Slot
 from mlorch.planning.plan import PlannedStep, Unit
@@ -72,6 +72,8 @@ class Caller:
     def _source(self, step: PlannedStep, name: str, source: Any, annotation: Any) -> Argument | None:
         if isinstance(source, Constant):
             return Argument(name, given=source.value)
+        if isinstance(source, AssetValue):
+            return Argument(name, annotation, (self._kept((str(source.key), None)),))
         if isinstance(source, GraphInput):
             for read in step.unit.arguments:
                 if read.dependency.argument == source.name:
@@ -81,21 +83,14 @@ class Caller:
             kept = tuple(self._kept_outputs(step, source))
             return Argument(name, annotation, kept, is_list=source.is_collected)
         if isinstance(source, FanIn):
-            kept = tuple(one for part in source.sources for one in self._fanned(step, part))
-            return Argument(name, annotation, kept, is_list=True)
+            parts = [self._source(step, name, one, element_of(annotation)) for one in source.sources]
+            return Argument(name, annotation, parts=tuple(one for one in parts if one and one.is_there))
         return self._of_run((step.node.path, name), name)
 
     def _of_run(self, place: tuple[str, str], name: str) -> Argument | None:
         """Return an argument that the run itself gives; None leaves it to the function's default."""
         value = self._given.get(place, NO_VALUE)
         return None if value is NO_VALUE else Argument(name, given=value)
-
-    def _fanned(self, step: PlannedStep, source: Any) -> Iterator[Kept]:
-        if isinstance(source, OpOutput):
-            yield from self._kept_outputs(step, source)
-        else:
-            found = self._source(step, "", source, None)
-            yield from found.kept if found is not None else ()
 
     def _kept_outputs(self, step: PlannedStep, source: OpOutput) -> Iterator[Kept]:
         kept = self._passed.get((id(step.unit), source.path, source.output), {})

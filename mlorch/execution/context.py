@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mlorch.definitions.keys import AssetKey, key_text
 from mlorch.definitions.partitions import PartitionKeyRange
-from mlorch.definitions.resources import Resources
+from mlorch.definitions.resources import RequiredResources
 from mlorch.definitions.results import DataVersion
 from mlorch.errors import NotFoundError, TypeCheckError, UserError, nearest
 from mlorch.execution.capture import Captured, LogHandler
@@ -75,7 +75,9 @@ class OpExecutionContext:
         self.run_tags = dict(around.run_tags)
         self.run_config = around.run_config
         self.retry_number = around.attempt - 1
-        self.resources = Resources(around.resources, around.required_resources, f"step {around.step!r}")
+        self.resources = RequiredResources(
+            around.resources, around.required_resources, f"step {around.step!r}"
+        )
         self.op_config = around.op_config
         self.metadata: dict[tuple[str | None, str | None], dict[str, Any]] = {}
         """By output or asset key, and mapping or partition key; (None, None) is for every output."""

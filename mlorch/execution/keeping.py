@@ -9,7 +9,7 @@ from typing import Any
 
 from mlorch.definitions.io import OutputContext, StoredValue
 from mlorch.definitions.ops import Nothing, Out
-from mlorch.definitions.resources import Resources
+from mlorch.definitions.resources import RequiredResources
 from mlorch.definitions.results import NO_VALUE
 from mlorch.definitions.specs import CONTENT
 from mlorch.errors import TypeCheckError
@@ -166,7 +166,7 @@ class Keeper:
             "annotation": annotation,
             "name": produced.output,
             "mapping_key": produced.mapping_key,
-            "resources": Resources(self._resources, frozenset(self._resources), "an IO manager"),
+            "resources": RequiredResources(self._resources, frozenset(self._resources), "an IO manager"),
         }
 
     def _part(self, out: Out, target: Target) -> Any:

@@ -121,7 +121,7 @@ def _one(result: Any, call: Call) -> Iterator[Said]:
     elif isinstance(result, Output):
         name = _known(result.output_name, call)
         yield Produced(name, result.value, result.metadata, result.data_version, None, result.tags)
-    elif isinstance(result, _RESULTS):
+    elif isinstance(result, AssetCheckResult | AssetMaterialization | AssetObservation):
         yield result
     elif len(call.node.op.outs) == 1:
         yield Produced(next(iter(call.node.op.outs)), result)

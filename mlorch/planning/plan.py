@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from mlorch.definitions.assets import AssetsDefinition
-from mlorch.definitions.graphs import FanIn, OpNode, OpOutput
 from mlorch.definitions.jobs import JobDefinition
+from mlorch.definitions.nodes import OpNode, outputs_of
 from mlorch.errors import InvalidDefinitionError, NotFoundError, UnknownPartitionError
 from mlorch.log import Slot, slot_name
-from mlorch.planning.ordering import by_partition, ordered
+from mlorch.planning.ordering import ordered
 from mlorch.planning.staleness import Assessment, Cause, Read
 
 
@@ -104,7 +104,7 @@ def make_plan(assessment: Assessment, targets: Sequence[Slot], *, only_stale: bo
     planner = _Planner(assessment, only_stale)
     for slots in _together(assessment, targets):
         planner.add(slots)
-    return Plan(by_partition(planner.steps, _moved), tuple(planner.fresh), tuple(targets))
+    return Plan(_by_partition(planner.steps), tuple(planner.fresh), tuple(targets))
 
 
 def plan_graph(job: JobDefinition, partitions: tuple[str, ...] = ()) -> Plan:
@@ -199,13 +199,7 @@ def _steps(
 
 def _above(node: OpNode) -> Iterator[str]:
     """Return the paths of the ops that an op waits for."""
-    waiting = list(node.inputs.values())
-    while waiting:
-        source = waiting.pop(0)
-        if isinstance(source, OpOutput):
-            yield source.path
-        elif isinstance(source, FanIn):
-            waiting.extend(source.sources)
+    return (one.path for one in outputs_of(node.inputs.values()))
 
 
 def _together(assessment: Assessment, targets: Sequence[Slot]) -> Iterable[tuple[Slot, ...]]:
@@ -232,12 +226,11 @@ def _together(assessment: Assessment, targets: Sequence[Slot]) -> Iterable[tuple
         return found
     place = {slot: index for index, group in enumerate(found) for slot in group}
 
-    def above(index: int) -> Iterator[int]:
-        for slot in found[index]:
-            for read in assessment.reads(slot):
-                yield from (place[one] for one in read.slots if place.get(one, index) != index)
+    def above(index: int) -> set[int]:
+        reads = (read for slot in found[index] for read in assessment.reads(slot))
+        return {place[one] for read in reads for one in read.slots if place.get(one, index) != index}
 
-    order = ordered(len(found), above)
+    order = ordered([above(index) for index in range(len(found))])
     if len(order) < len(found):
         stuck = next(found[index] for index in range(len(found)) if index not in set(order))
         raise InvalidDefinitionError(
@@ -265,10 +258,19 @@ def _name(definition: AssetsDefinition, slots: tuple[Slot, ...], partitions: tup
     return slot_name((definition.name, partitions[0] if partitions else None))
 
 
-def _moved(step: PlannedStep, moved: Callable[[int], int]) -> PlannedStep:
-    """Return a step whose references are to the new positions of steps."""
-    mapped_over = None if step.mapped_over is None else moved(step.mapped_over)
-    return replace(step, waits_for=tuple(map(moved, step.waits_for)), mapped_over=mapped_over)
+def _by_partition(steps: list[PlannedStep]) -> tuple[PlannedStep, ...]:
+    """Order steps so that an early partition is made all the way down before a later one begins."""
+    if len({step.unit.partition for step in steps}) < 2:
+        return tuple(steps)
+    above = [step.waits_for for step in steps]
+    order = ordered(above, lambda index: steps[index].unit.partition or "")
+    place = {index: position for position, index in enumerate(order)}
+    moved = []
+    for step in (steps[index] for index in order):
+        mapped_over = None if step.mapped_over is None else place[step.mapped_over]
+        waits_for = tuple(place[one] for one in step.waits_for)
+        moved.append(replace(step, waits_for=waits_for, mapped_over=mapped_over))
+    return tuple(moved)
 
 
 def _some(names: Iterable[str]) -> str:

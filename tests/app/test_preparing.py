@@ -20,8 +20,8 @@ from mlorch import (
     load_asset,
     materialize,
 )
-from mlorch.errors import InvalidConfigError, NotFoundError
 from mlorch.app.preparing import owners_of, resource_names, settle_owners
+from mlorch.errors import InvalidConfigError, NotFoundError
 from mlorch.execution import settling
 from mlorch.execution.run import facts_of, settle_secrets
 
