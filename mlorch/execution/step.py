@@ -129,7 +129,7 @@ def load(kept: Kept, annotation: Any, tools: Tools, resources: Mapping[str, Any]
         store=tools.store,
         uri=kept.uri,
         content_hash=kept.content_hash,
-        metadata=kept.metadata,
+        recorded_metadata=kept.metadata,
     )
     try:
         return _manager(kept, tools, resources).load_input(context)
@@ -274,6 +274,7 @@ def _keep(
         path=path_of(call.slot),
         store=tools.store,
         definition_metadata=call.definition.spec.metadata,
+        partitions_def=call.definition.spec.partitions_def,
     )
     stored = manager.handle_output(output, value)
     if output.output_metadata:
