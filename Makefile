@@ -60,7 +60,7 @@ clean:  ## Remove what the other targets made, except .venv
 
 .venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Setting up .venv by constraints.txt, with what the checks need; this takes some minutes, once."
-	@$(INSTALL) --editable '.[dev,dask,postgres]' $(DATA)
+	@$(INSTALL) --editable '.[dev,dask,duckdb,postgres]' $(DATA)
 	@touch .venv/demo.stamp $@
 
 .venv/bin/python:

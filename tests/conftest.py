@@ -1,12 +1,14 @@
-"""What all tests share: how a test says that it needs a program of the machine."""
+"""What all tests share: how a test says that it needs a program of the machine, or a PostgreSQL server."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+
+from tests.postgres import database, programs, server
 
 NeedsProgram = Callable[..., str]
 
@@ -25,3 +27,23 @@ def needs_program() -> NeedsProgram:
         pytest.skip(reason)
 
     return find
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a server for these tests; without its programs they are skipped, and in CI they fail."""
+    found = programs()
+    if found is None:
+        reason = "needs a PostgreSQL server (Debian package 'postgresql'), which is not there"
+        if os.environ.get("CI"):
+            pytest.fail(f"{reason}; in CI everything a test needs is there", pytrace=False)
+        pytest.skip(reason)
+    with server(found) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres(postgres_server: str) -> Iterator[str]:
+    """The URL of an empty database of its own."""
+    with database(postgres_server) as url:
+        yield url

@@ -78,15 +78,19 @@ def mirror_now(settings: Settings, tell: Tell, *, again: bool = False) -> bool:
     return state.is_complete
 
 
+COUNTED = 1_000
+"""Materializations that wait; to count more of them takes noticeably long."""
+
+
 def waiting(settings: Settings, log: EventLog) -> dict[str, int]:
-    """Return by tool how many materializations wait to be told."""
+    """Return by tool how many materializations wait to be told, counting no further than COUNTED."""
     positions = {}
     if settings.mlflow.enabled:
         positions["MLflow"] = log.position(store_of(settings).follower)
     if settings.dvc.enabled and (settings.project / ".dvc").is_dir():
         positions["DVC"] = log.position(DVC)
     kinds = (AssetMaterialized.kind,)
-    return {name: len(log.read(position, kinds=kinds)) for name, position in positions.items()}
+    return {name: len(log.read(position, kinds=kinds, limit=COUNTED)) for name, position in positions.items()}
 
 
 def mirrors_of(settings: Settings) -> str:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
+from mlorch.app.partitions import resolved
 from mlorch.definitions.definitions import Definitions
+from mlorch.definitions.multi import SEPARATOR, MultiPartitionsDefinition
+from mlorch.definitions.partitions import PartitionsDefinition
+from mlorch.errors import InvalidSelectionError, nearest
 from mlorch.events import AssetMaterialized, AssetObserved
 from mlorch.instance import Instance
 from mlorch.log import History, Slot
@@ -32,6 +37,8 @@ class AssetStatus:
     causes: tuple[tuple[Slot, Cause], ...] = ()
     upstream_stale: tuple[Slot, ...] = ()
     """The nearest stale or missing slots upstream of the partitions that are fresh."""
+    by_dimension: dict[str, dict[str, int]] = field(default_factory=dict)
+    """The counts of the partitions with each key of the dimension that was asked for."""
 
     @property
     def status(self) -> str:
@@ -53,23 +60,41 @@ class SlotExplanation:
     upstream_stale: tuple[Slot, ...]
 
 
-def assess(definitions: Definitions, instance: Instance, *, auto: bool) -> Assessment:
-    """Return the assessment of everything that is declared, as of now."""
-    history = History(instance.log.latest(AssetMaterialized.kind), instance.log.latest(AssetObserved.kind))
-    declared = Declarations(definitions.graph, auto=auto)
-    return Assessment(definitions.graph, history, declared, datetime.now(UTC))
+def assess(
+    definitions: Definitions, instance: Instance, *, auto: bool, above: Collection[str] | None = None
+) -> Assessment:
+    """Return the assessment of everything that is declared, or of these assets and all above, as of now."""
+    assets = _with_upstream(definitions, above)
+    made = instance.log.latest(AssetMaterialized.kind, assets)
+    observed = instance.log.latest(AssetObserved.kind, assets)
+    graph = resolved(definitions.graph, instance.log)
+    return Assessment(graph, History(made, observed), Declarations(graph, auto=auto), datetime.now(UTC))
 
 
 def asset_statuses(
-    definitions: Definitions, instance: Instance, selection: str | Sequence[str] | None, *, auto: bool
+    definitions: Definitions,
+    instance: Instance,
+    selection: str | Sequence[str] | None,
+    *,
+    auto: bool,
+    dimension: str | None = None,
 ) -> list[AssetStatus]:
-    """Return the status of each selected asset, in the order of the graph; None means external ones too."""
-    assessment = assess(definitions, instance, auto=auto)
-    failed = failed_slots(instance.log)
-    running = slots_in_progress(instance.log, instance.living())
+    """Return the status of each selected asset, in the order of the graph; None means external ones too.
+
+    With `dimension`, assets that have it are counted by its keys as well. Raises InvalidSelectionError
+    where none has it.
+    """
     nodes = definitions.graph.nodes
-    chosen = set(nodes) if selection is None else set(select(selection, definitions.graph))
-    return [_asset_status(assessment, key, failed, running) for key in nodes if key in chosen]
+    chosen = None if selection is None else set(select(selection, definitions.graph))
+    _require_dimension(definitions, [key for key in nodes if chosen is None or key in chosen], dimension)
+    assessment = assess(definitions, instance, auto=auto, above=chosen)
+    running = slots_in_progress(instance.log, instance.living())
+    attempts = _Attempts(failed_slots(instance.log, chosen), running)
+    return [
+        _asset_status(assessment, key, attempts, dimension)
+        for key in nodes
+        if chosen is None or key in chosen
+    ]
 
 
 def explain(
@@ -79,9 +104,9 @@ def explain(
 
     Raises InvalidSelectionError and UnknownPartitionError for names that are not there.
     """
-    assessment = assess(definitions, instance, auto=auto)
     (name,) = select([f"key:{key}"], definitions.graph)
-    node = definitions.graph.nodes[name]
+    assessment = assess(definitions, instance, auto=auto, above=[name])
+    node = assessment.graph.nodes[name]
     if partition is not None and node.partitions_def is not None:
         node.partitions_def.validate_partition_key(partition, assessment.now)
         slots: list[Slot] = [(name, partition)]
@@ -108,25 +133,90 @@ def explain(
     ]
 
 
-def _asset_status(assessment: Assessment, key: str, failed: set[Slot], running: set[Slot]) -> AssetStatus:
+class _Attempts(NamedTuple):
+    """Slots whose last attempt failed, and those that are being made."""
+
+    failed: Collection[Slot]
+    running: Collection[Slot]
+
+    def counts(self, slots: Sequence[Slot], statuses: Iterable[str]) -> dict[str, int]:
+        found = Counter(statuses)
+        found["FAILED"] = sum(slot in self.failed for slot in slots) if self.failed else 0
+        found["IN_PROGRESS"] = sum(slot in self.running for slot in slots) if self.running else 0
+        return {name: found[name] for name in ("FRESH", "STALE", "MISSING", "FAILED", "IN_PROGRESS")}
+
+
+def _with_upstream(definitions: Definitions, assets: Collection[str] | None) -> set[str] | None:
+    """Return the assets and everything above them; None stands for all."""
+    if assets is None:
+        return None
+    found: set[str] = set()
+    waiting = list(assets)
+    while waiting:
+        key = waiting.pop()
+        if key not in found:
+            found.add(key)
+            waiting.extend(definitions.graph.nodes[key].upstream)
+    return found
+
+
+def _require_dimension(definitions: Definitions, keys: Iterable[str], dimension: str | None) -> None:
+    if dimension is None:
+        return
+    known = {name for key in keys for name in _dimensions(definitions.graph.nodes[key].partitions_def)}
+    if dimension not in known:
+        there = f"; they have {', '.join(sorted(known))}" if known else ""
+        raise InvalidSelectionError(
+            f"no selected asset has partitions with a dimension {dimension!r}"
+            f"{nearest(dimension, known) or there}"
+        )
+
+
+def _dimensions(definition: PartitionsDefinition | None) -> tuple[str, ...]:
+    return definition.partition_dimension_names if isinstance(definition, MultiPartitionsDefinition) else ()
+
+
+def _asset_status(
+    assessment: Assessment, key: str, attempts: _Attempts, dimension: str | None
+) -> AssetStatus:
     node = assessment.graph.nodes[key]
-    counts: Counter[str] = Counter()
     causes: list[tuple[Slot, Cause]] = []
     above: dict[Slot, None] = {}
-    for slot in [(key, None)] if node.is_external else assessment.slots(key):
+    statuses: list[str] = []
+    slots = [(key, None)] if node.is_external else assessment.slots(key)
+    may_be_stale_above = bool(node.upstream) and not node.is_external
+    for slot in slots:
         status = assessment.status(slot)
-        counts[status.status] += 1
-        counts["FAILED"] += slot in failed
-        counts["IN_PROGRESS"] += slot in running
-        causes.extend((slot, cause) for cause in status.causes)
-        if status.status == "FRESH" and not node.is_external:
+        statuses.append(status.status)
+        if status.causes:
+            causes.extend((slot, cause) for cause in status.causes)
+        elif may_be_stale_above and status.status == "FRESH":
             above.update(dict.fromkeys(assessment.upstream_stale(slot)))
-    names = ("FRESH", "STALE", "MISSING", "FAILED", "IN_PROGRESS")
     return AssetStatus(
         key,
         node.is_external,
         node.partitions_def is not None,
-        {name: counts[name] for name in names},
+        attempts.counts(slots, statuses),
         tuple(causes),
         tuple(above),
+        _by_dimension(node.partitions_def, slots, statuses, attempts, dimension),
     )
+
+
+def _by_dimension(
+    definition: PartitionsDefinition | None,
+    slots: Sequence[Slot],
+    statuses: Sequence[str],
+    attempts: _Attempts,
+    dimension: str | None,
+) -> dict[str, dict[str, int]]:
+    if dimension is None or dimension not in _dimensions(definition):
+        return {}
+    place = _dimensions(definition).index(dimension)
+    found: dict[str, list[tuple[Slot, str]]] = {}
+    for slot, status in zip(slots, statuses, strict=True):
+        found.setdefault((slot[1] or "").split(SEPARATOR)[place], []).append((slot, status))
+    return {
+        part: attempts.counts([slot for slot, _ in some], (status for _, status in some))
+        for part, some in found.items()
+    }

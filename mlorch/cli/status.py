@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,10 +19,14 @@ def status(
     selection: Annotated[
         list[str] | None, typer.Argument(help="Which assets; all by default.", autocompletion=asset_names)
     ] = None,
+    *,
     why: Annotated[
         str | None, typer.Option(help="One asset, with every cause.", autocompletion=asset_names)
     ] = None,
     partition: Annotated[str | None, typer.Option(help="With --why: one partition.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="A dimension of partitions: counts for each of its keys.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Show what is fresh, stale or missing.
@@ -34,16 +39,16 @@ def status(
     if why is not None:
         _print_why(opened, why, partition, as_json)
     else:
-        _print_status(opened, selection, as_json)
+        _print_status(opened, selection, by, as_json)
 
 
-def _print_status(opened: App, selection: list[str] | None, as_json: bool) -> None:
-    from mlorch.app.mirroring import waiting
+def _print_status(opened: App, selection: list[str] | None, by: str | None, as_json: bool) -> None:
+    from mlorch.app.mirroring import COUNTED, waiting
     from mlorch.app.status import asset_statuses
     from mlorch.cli.output import print_json, print_table
 
     is_auto = opened.settings.code_version == "auto"
-    found = asset_statuses(opened.definitions, opened.record, selection, auto=is_auto)
+    found = asset_statuses(opened.definitions, opened.record, selection, auto=is_auto, dimension=by)
     if as_json:
         print_json([_as_json(one) for one in found])
         return
@@ -51,15 +56,24 @@ def _print_status(opened: App, selection: list[str] | None, as_json: bool) -> No
         (one.key, "external" if one.is_external else one.status, _counts(one), _causes(one)) for one in found
     ]
     print_table(("asset", "status", "partitions", "why"), rows)
+    parts = [(one.key, part, _counted(counts)) for one in found for part, counts in one.by_dimension.items()]
+    if parts:
+        print()
+        print_table(("asset", str(by), "partitions"), parts)
     for name, count in waiting(opened.settings, opened.record.log).items():
         if count:
-            print(f"{name}: {count} materializations wait to be told; 'mlorch mirror' tells them")
+            many = f"{count} materializations" if count < COUNTED else f"{COUNTED} materializations or more"
+            print(f"{name}: {many} wait to be told; 'mlorch mirror' tells them")
 
 
 def _counts(one: AssetStatus) -> str:
     if not one.is_partitioned:
         return ", ".join(name.lower() for name in ("FAILED", "IN_PROGRESS") if one.counts[name])
-    return ", ".join(f"{count} {name.lower()}" for name, count in one.counts.items() if count)
+    return _counted(one.counts)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name.lower()}" for name, count in counts.items() if count)
 
 
 def _causes(one: AssetStatus) -> str:
@@ -82,6 +96,7 @@ def _as_json(one: AssetStatus) -> dict[str, object]:
         "status": one.status,
         "external": one.is_external,
         "counts": one.counts,
+        "by_dimension": one.by_dimension,
         "causes": [
             {"partition": slot[1], "category": c.category, "reason": c.reason, "upstream": c.upstream}
             for slot, c in one.causes

@@ -100,7 +100,15 @@ def _from_pandas(frame: Any, context: OutputContext) -> pa.Table:
             f"{context} is a frame whose index would be lost; reset_index() makes it columns, "
             "or keep the frame as Parquet"
         )
-    return pa.Table.from_pandas(frame, preserve_index=False)
+    # Arrow asks of times with a zone what pandas will answer otherwise one day, so they go without it.
+    zones = {name: dtype.tz for name, dtype in frame.dtypes.items() if getattr(dtype, "tz", None) is not None}
+    naive = frame.assign(**{name: frame[name].dt.tz_convert(None) for name in zones})
+    table = pa.Table.from_pandas(naive, preserve_index=False)
+    for name, zone in zones.items():
+        position = table.schema.get_field_index(name)
+        kind = pa.timestamp(table.schema.field(position).type.unit, pa.lib.tzinfo_to_string(zone))
+        table = table.set_column(position, name, table.column(position).cast(kind))
+    return table
 
 
 def _plain(table: pa.Table) -> pa.Table:

@@ -33,6 +33,8 @@ class DirectoryIOManager(ConfigurableIOManager, UPathIOManager):
     """
 
     base_dir: str
+    extension: str = ".dir"
+    """Keeps the folder of an asset apart from those of its partitions, and of assets below it."""
 
     @property
     def _base_path(self) -> Path:

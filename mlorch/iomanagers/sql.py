@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import weakref
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from mlorch.definitions.resources import ConfigurableResource
+from pydantic import PrivateAttr
+
+from mlorch.definitions.resources import ConfigurableResource, InitResourceContext
 from mlorch.errors import MissingDependencyError, StorageError, TypeCheckError
 from mlorch.iomanagers.tables import Condition, Slice, TableIOManager, value_of
 
@@ -23,15 +25,36 @@ _BATCH = 10_000
 class SQLEngine(ConfigurableResource):
     """A database by its URL, as "postgresql+psycopg://user@host/name" or "sqlite:///file.db".
 
-    Assets take it as a resource and use `engine`, SQLAlchemy's; in a process there is one for each URL.
+    Assets take it as a resource and use `engine`, SQLAlchemy's. Its connections close with the run.
     """
 
     url: str
 
+    _engine: Any = PrivateAttr(default=None)
+
     @property
     def engine(self) -> sa.Engine:
         """Raises MissingDependencyError where the driver is not installed, StorageError for no URL."""
-        return _engine(self.url)
+        if self._engine is None:
+            self._engine = _engine(self.url)
+            # Nobody closes what is used without a run.
+            weakref.finalize(self, self._engine.dispose)
+        made: sa.Engine = self._engine
+        return made
+
+    def close(self) -> None:
+        """Close the connections that wait to be used again; the next use opens new ones."""
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def teardown_after_execution(self, context: InitResourceContext) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Leave the connections out: another process opens its own."""
+        state = super().__getstate__()
+        private = state.get("__pydantic_private__") or {}
+        return {**state, "__pydantic_private__": {**private, "_engine": None}}
 
 
 class SQLIOManager(TableIOManager):
@@ -151,7 +174,6 @@ class _Session:
         return {"name": of.table, "schema": of.schema}
 
 
-@lru_cache(maxsize=64)
 def _engine(url: str) -> sa.Engine:
     import sqlalchemy as sa
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError

@@ -1,218 +1,278 @@
-"""What every IO manager promises, on every store."""
+"""Every IO manager of mlorch keeps the contract that is shipped for people's own."""
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import inspect
-import pickle
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from sklearn.base import clone
-from sklearn.cluster import KMeans
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import (
-    GradientBoostingRegressor,
-    HistGradientBoostingClassifier,
-    IsolationForest,
-    RandomForestClassifier,
+from sklearn.linear_model import LinearRegression
+
+from mlorch import (
+    ConfigurableIOManager,
+    ConfigurableIOManagerFactory,
+    CSVIOManager,
+    DailyPartitionsDefinition,
+    DirectoryIOManager,
+    DuckDBIOManager,
+    FilesystemIOManager,
+    InMemoryIOManager,
+    InputContext,
+    IOManager,
+    JoblibIOManager,
+    JsonIOManager,
+    NumpyIOManager,
+    OutputContext,
+    ParquetIOManager,
+    PickleIOManager,
+    SQLEngine,
+    SQLIOManager,
+    TextIOManager,
+    UPathIOManager,
+    fs_io_manager,
+    mem_io_manager,
 )
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
-from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
-from sklearn.tree import DecisionTreeClassifier
+from mlorch.definitions.io import StoredValue
+from mlorch.testing import IOManagerContract
 
-from mlorch.definitions.io import InputContext, OutputContext, StoredValue, ValueStore
-from mlorch.definitions.keys import AssetKey
-from mlorch.errors import IntegrityError, NotFoundError
-from mlorch.iomanagers.files import MemoryStore
-from mlorch.iomanagers.kinds import KINDS
-from tests.contracts.shelves import SHELVES, Shelf
+MOMENTS: Any = ["2013-01-01 00:00:00", "2013-01-02 03:04:05.123456", None, "1999-12-31"]
 
-KEY = AssetKey("made")
-
-
-def keep(
-    store: ValueStore, value: Any, annotation: Any = inspect.Parameter.empty
-) -> tuple[StoredValue, OutputContext]:
-    _, manager = KINDS.manager_for(annotation, value)
-    context = OutputContext(
-        KEY, None, run_id="run", step_key="made", annotation=annotation, path="made", store=store
-    )
-    stored = manager.handle_output(context, value)
-    assert stored is not None
-    return stored, context
-
-
-def load(
-    store: ValueStore, kind: str, stored: StoredValue | None, annotation: Any = inspect.Parameter.empty
-) -> Any:
-    uri, content_hash = (stored.uri, stored.content_hash) if stored is not None else (None, None)
-    context = InputContext(
-        KEY, None, annotation=annotation, path="made", store=store, uri=uri, content_hash=content_hash
-    )
-    return KINDS.manager_named(kind).load_input(context)
-
-
-def same_model(left: Any, right: Any) -> bool:
-    return bool((left.predict(TABLE) == right.predict(TABLE)).all()) and repr(left) == repr(right)
-
-
-def same_array(left: Any, right: Any) -> bool:
-    return bool(left.dtype == right.dtype and left.tobytes() == right.tobytes())
-
-
-TABLE = np.random.default_rng(0).normal(size=(80, 3))
-LABELS = (TABLE[:, 0] > 0).astype("int64")
-
-Case = tuple[Any, Any, Callable[[Any, Any], bool]]
-"""A value, another of its kind, and whether two of them are equal."""
-
-CASES: dict[str, Case] = {
-    "model": (
-        DecisionTreeClassifier(random_state=0).fit(TABLE, LABELS),
-        LogisticRegression().fit(TABLE, LABELS),
-        same_model,
+FRAMES = (
+    pd.DataFrame(
+        {
+            "text": ["001", "", None, 'a,"b"\nc'],
+            "number": [0.1, None, 1e300, -0.0],
+            "count": pd.array([1, None, 3, 4], dtype="Int64"),
+            "small": np.array([1, 2, 3, -4], dtype="int8"),
+            "flag": [True, False, True, True],
+            "at": pd.to_datetime(MOMENTS, format="ISO8601"),
+            "there": pd.to_datetime(["2013-03-31 01:30:00"] * 4).tz_localize("Europe/Berlin"),
+            "day": [date(2013, 1, 1), None, date(2013, 1, 2), date(1, 1, 1)],
+            "class": pd.Categorical(["x", "y", "x", None]),
+        }
     ),
-    "frame": (pd.DataFrame({"a": [1, 2]}), pl.DataFrame({"a": ["x", None]}), lambda a, b: a.equals(b)),
-    "array": (TABLE, np.array([], dtype="datetime64[us]"), same_array),
-    "json": ({"auc": 0.7, "ok": [True, None, "ü"]}, "other", lambda a, b: a == b),
-    "object": ({1, (2, b"3")}, ValueError, lambda a, b: a == b),
-}
+    pd.DataFrame({"text": ["x"]}),
+)
+
+POLARS = (
+    pl.DataFrame(
+        {"a": [1, None], "b": ["", "x"], "c": [1.5, -0.0], "d": [date(2013, 1, 1), None]}
+    ).with_columns(at=pl.col("d").cast(pl.Datetime("us")), there=pl.col("d").cast(pl.Datetime("us", "UTC"))),
+    pl.DataFrame({"a": ["x"]}),
+)
 
 
-@pytest.fixture(params=SHELVES)
-def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shelf]:
-    with SHELVES[request.param](tmp_path) as opened:
-        yield opened
+class TestJson(IOManagerContract):
+    values: ClassVar = [{"auc": 0.7, "ok": [True, None, "ü"]}, "other", None]
+
+    def io_manager(self, folder: Path) -> IOManager:
+        return JsonIOManager()
 
 
-@pytest.mark.parametrize("kind", CASES)
-def test_a_value_comes_back_equal(shelf: Shelf, kind: str) -> None:
-    value, _, is_same = CASES[kind]
-    stored, _ = keep(shelf.store, value)
-    assert KINDS.manager_for(inspect.Parameter.empty, value)[0] == kind
-    assert is_same(load(shelf.store, kind, stored), value)
+class TestText(IOManagerContract):
+    values: ClassVar = ["line\r\nü\n", "", "\ud800"]
+
+    def io_manager(self, folder: Path) -> IOManager:
+        return TextIOManager()
 
 
-@pytest.mark.parametrize("kind", CASES)
-def test_the_version_before_is_read_by_its_hash(shelf: Shelf, kind: str) -> None:
-    first, second, is_same = CASES[kind]
-    old, _ = keep(shelf.store, first)
-    new, _ = keep(shelf.store, second)
-    assert old.content_hash != new.content_hash
-    assert is_same(load(shelf.store, kind, old), first)
-    assert is_same(load(shelf.store, kind, new), second)
+class TestNumpy(IOManagerContract):
+    values: ClassVar = [np.ones((2, 3)), np.array([], dtype="datetime64[us]")]
+
+    def io_manager(self, folder: Path) -> IOManager:
+        return NumpyIOManager()
 
 
-@pytest.mark.parametrize("kind", ["frame", "array", "json"])
-def test_equal_values_have_equal_bytes(kind: str) -> None:
-    value = CASES[kind][0]
-    again = pickle.loads(pickle.dumps(value))
-    assert keep(MemoryStore(), value)[0] == keep(MemoryStore(), again)[0]
+class TestJoblib(IOManagerContract):
+    values: ClassVar = [LinearRegression(), LinearRegression(fit_intercept=False)]
+
+    def io_manager(self, folder: Path) -> IOManager:
+        return JoblibIOManager()
+
+    def is_same(self, left: Any, right: Any) -> bool:
+        return repr(left) == repr(right)
 
 
-class _Trap:
-    """Creates a file when it is unpickled."""
+class TestPickle(IOManagerContract):
+    values: ClassVar = [(1, (2, b"3")), ("other",)]
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self._path,)
+    def io_manager(self, folder: Path) -> IOManager:
+        return PickleIOManager()
 
 
-@pytest.mark.parametrize("kind", ["model", "object"])
-def test_forged_bytes_are_refused_before_they_are_unpickled(shelf: Shelf, kind: str, tmp_path: Path) -> None:
-    sprung = tmp_path / "sprung"
-    forged = pickle.dumps(_Trap(sprung))
-    stored, _ = keep(shelf.store, CASES[kind][0])
-    shelf.tamper(stored.uri, forged)
-    with pytest.raises(IntegrityError, match=hashlib.md5(forged).hexdigest()):
-        load(shelf.store, kind, stored)
-    assert not sprung.exists()
+class TestParquet(IOManagerContract):
+    values: ClassVar = FRAMES
 
-    pickle.loads(forged)
-    assert sprung.exists(), "the trap would have sprung"
+    def io_manager(self, folder: Path) -> IOManager:
+        return ParquetIOManager()
 
 
-class _FullDisk:
-    """A store whose medium is full after a few bytes of each value."""
+class TestCSV(IOManagerContract):
+    values: ClassVar = FRAMES
 
-    def __init__(self, store: ValueStore, room: int) -> None:
-        self._store, self._room = store, room
-
-    def write(self, path: str, dump: Callable[[BinaryIO], object]) -> StoredValue:
-        return self._store.write(path, lambda file: self._fill(file, dump))
-
-    def read(self, uri: str, content_hash: str | None) -> bytes:
-        return self._store.read(uri, content_hash)
-
-    def restore(self, uri: str, content_hash: str) -> None:
-        self._store.restore(uri, content_hash)
-
-    def _fill(self, file: BinaryIO, dump: Callable[[BinaryIO], object]) -> None:
-        whole = MemoryStore()
-        data = whole.read(whole.write("whole", dump).uri, None)
-        file.write(data[: self._room])
-        if len(data) > self._room:
-            raise OSError(errno.ENOSPC, "No space left on device")
+    def io_manager(self, folder: Path) -> IOManager:
+        return CSVIOManager()
 
 
-@pytest.mark.parametrize("kind", CASES)
-def test_a_full_disk_is_told_as_such_and_leaves_the_version_before(shelf: Shelf, kind: str) -> None:
-    first, second, is_same = CASES[kind]
-    stored, _ = keep(shelf.store, first)
-    names = shelf.names()
-    with pytest.raises(OSError, match="No space left") as full:
-        keep(_FullDisk(shelf.store, 3), second)
-    assert full.value.errno == errno.ENOSPC
-    assert shelf.names() == names
-    assert is_same(load(shelf.store, kind, stored), first)
+class TestCSVOfPolars(IOManagerContract):
+    values: ClassVar = POLARS
+
+    def io_manager(self, folder: Path) -> IOManager:
+        return CSVIOManager(separator="\t")
 
 
-@pytest.mark.parametrize("kind", CASES)
-def test_what_was_never_recorded_is_not_found(kind: str) -> None:
-    with pytest.raises(NotFoundError, match="made"):
-        load(MemoryStore(), kind, None)
+class TestFilesystem(TestPickle):
+    def io_manager(self, folder: Path) -> IOManager:
+        return FilesystemIOManager(base_dir=str(folder / "storage"))
 
 
-ESTIMATORS: list[Any] = [
-    LinearRegression(),
-    Ridge(),
-    LogisticRegression(),
-    make_pipeline(StandardScaler(), LogisticRegression()),
-    make_pipeline(ColumnTransformer([("all", StandardScaler(), [0, 1])]), GaussianNB()),
-    DecisionTreeClassifier(random_state=0),
-    RandomForestClassifier(5, random_state=0),
-    GradientBoostingRegressor(n_estimators=5, random_state=0),
-    HistGradientBoostingClassifier(max_iter=5, random_state=0),
-    IsolationForest(n_estimators=5, random_state=0),
-    KNeighborsClassifier(),
-    SVC(random_state=0),
-    KMeans(2, n_init=1, random_state=0),
-]
+class TestFsIOManager(TestPickle):
+    def io_manager(self, folder: Path) -> IOManager:
+        return fs_io_manager.configured({"base_dir": str(folder / "storage")})
 
 
-def name(estimator: Any) -> str:
-    return "-".join(getattr(estimator, "named_steps", [type(estimator).__name__]))
+class TestInMemory(IOManagerContract):
+    values: ClassVar = [object(), object()]
+    is_travelling: ClassVar = False
+
+    def io_manager(self, folder: Path) -> IOManager:
+        return InMemoryIOManager()
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=name)
-def test_estimators_come_back_and_fitting_again_repeats_their_bytes(estimator: Any) -> None:
-    store = MemoryStore()
-    fitted = clone(estimator).fit(TABLE, LABELS)
-    stored, context = keep(store, fitted)
-    assert stored.uri == "memory:made.joblib"
-    assert context.output_metadata == {"estimator": type(estimator).__name__}
-    assert same_model(load(store, "model", stored), fitted)
-    assert keep(store, clone(estimator).fit(TABLE, LABELS))[0] == stored
+class TestMemIOManager(TestInMemory):
+    def io_manager(self, folder: Path) -> IOManager:
+        return mem_io_manager
+
+
+class TestDirectory(IOManagerContract):
+    @pytest.fixture(autouse=True)
+    def _filled(self, tmp_path_factory: pytest.TempPathFactory) -> None:
+        one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
+        (one / "deep" / "er").mkdir(parents=True)
+        (one / "deep" / "er" / ".hidden").write_text("x")
+        (one / "a.txt").write_text("a")
+        (two / "a.txt").write_text("b")
+        self.values = [one, two]  # type: ignore[misc]
+
+    def io_manager(self, folder: Path) -> IOManager:
+        return DirectoryIOManager(base_dir=str(folder / "folders"))
+
+    def is_same(self, left: Any, right: Any) -> bool:
+        return contents(left) == contents(right)
+
+    def tamper(self, stored: StoredValue, folder: Path) -> bool:
+        (Path(stored.uri) / "more.txt").write_text("forged")
+        return True
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(one.relative_to(folder)): one.read_bytes() for one in folder.rglob("*") if one.is_file()}
+
+
+class Lines(UPathIOManager):
+    extension: str = ".txt"
+
+    def dump_to_path(self, context: OutputContext, obj: list[str], path: Path) -> None:
+        with path.open("w") as file:
+            file.writelines(f"{line}\n" for line in obj)
+
+    def load_from_path(self, context: InputContext, path: Path) -> list[str]:
+        return path.read_text().splitlines()
+
+
+class TestUPath(IOManagerContract):
+    values: ClassVar = [["a", "b"], []]
+
+    def io_manager(self, folder: Path) -> IOManager:
+        return Lines(folder / "lines")
+
+
+class TestUPathOnAUrl(TestUPath):
+    def io_manager(self, folder: Path) -> IOManager:
+        return Lines(f"memory://{uuid.uuid5(uuid.NAMESPACE_URL, str(folder)).hex}")
+
+
+class LinesFactory(ConfigurableIOManagerFactory):
+    base_path: str
+
+    def create_io_manager(self, context: Any) -> Lines:
+        return Lines(base_path=self.base_path)
+
+
+class TestAFactory(TestUPath):
+    def io_manager(self, folder: Path) -> IOManager:
+        return LinesFactory(base_path=str(folder / "lines"))
+
+
+class Shelf(ConfigurableIOManager):
+    """As people write it who know Dagster: paths of its own, and nothing returned."""
+
+    base: str
+
+    def _path(self, context: OutputContext | InputContext) -> Path:
+        parts = [part.replace("/", "-").replace("..", "--") for part in context.get_asset_identifier()]
+        return Path(self.base, *parts).with_suffix(".shelf")
+
+    def handle_output(self, context: OutputContext, obj: str) -> None:
+        self._path(context).parent.mkdir(parents=True, exist_ok=True)
+        self._path(context).write_text(obj)
+
+    def load_input(self, context: InputContext) -> str:
+        return self._path(context).read_text()
+
+
+class TestOneOfDagster(IOManagerContract):
+    values: ClassVar = ["a", "b"]
+    odd_partitions: ClassVar = ["a b", "ü", "a/b"]
+
+    def io_manager(self, folder: Path) -> IOManager:
+        return Shelf(base=str(folder / "shelf"))
+
+
+class Tables(IOManagerContract):
+    """Rows say themselves which partition they are."""
+
+    values: ClassVar[Sequence[Any]] = FRAMES
+    metadata: ClassVar = {"partition_expr": "part"}
+
+    def value_of(self, partition_key: str) -> Any:
+        return pd.DataFrame({"part": [partition_key] * 2, "n": [1, len(partition_key)]})
+
+
+class TestSQLite(Tables):
+    def io_manager(self, folder: Path) -> IOManager:
+        return SQLIOManager(engine=SQLEngine(url=f"sqlite:///{folder}/tables.db"))
+
+
+class TestPostgres(Tables):
+    @pytest.fixture(autouse=True)
+    def _served(self, postgres: str) -> None:
+        self.url = postgres
+
+    def io_manager(self, folder: Path) -> IOManager:
+        return SQLIOManager(engine=SQLEngine(url=self.url))
+
+
+class TestDuckDB(Tables):
+    def io_manager(self, folder: Path) -> IOManager:
+        return DuckDBIOManager(database=str(folder / "tables.duckdb"))
+
+
+class TestSQLiteOfPolars(TestSQLite):
+    values: ClassVar[Sequence[Any]] = POLARS
+
+
+class TestDays(TestSQLite):
+    """A column of times is compared with the window of a partition."""
+
+    partitions_def: ClassVar = DailyPartitionsDefinition("2013-01-01", end_date="2013-01-05")
+    odd_partitions: ClassVar = ["2013-01-03"]
+
+    def value_of(self, partition_key: str) -> Any:
+        return pd.DataFrame({"part": pd.to_datetime([partition_key]) + pd.Timedelta(hours=5), "n": [1]})
