@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
@@ -129,7 +128,9 @@ class AssetsDefinition(Importable):
         def new(key: str) -> str:
             return str(renamed.get(key, key))
 
-        made = copy(self)
+        # Not copy(): what can be imported is copied as itself.
+        made = object.__new__(type(self))
+        vars(made).update(vars(self))
         made.specs = {name: spec.placed(renamed, group_name) for name, spec in self.specs.items()}
         made.dependencies = tuple(replace(one, key=new(one.key)) for one in self.dependencies)
         made.own_dependencies = {
