@@ -155,6 +155,12 @@ if TYPE_CHECKING:
     from mlorch.queries import AssetPartitionStatus as AssetPartitionStatus
     from mlorch.queries import DagsterRunStatus as DagsterRunStatus
     from mlorch.queries import RunsFilter as RunsFilter
+    from mlorch.testing.instances import instance_for_test as instance_for_test
+    from mlorch.testing.instances import materialize_to_memory as materialize_to_memory
+    from mlorch.testing.managed import build_input_context as build_input_context
+    from mlorch.testing.managed import build_output_context as build_output_context
+    from mlorch.testing.resources import build_init_resource_context as build_init_resource_context
+    from mlorch.testing.resources import build_resources as build_resources
 
 _HOMES = {
     "mlorch.app.jobs": "GraphDefinition JobDefinition graph job",
@@ -236,6 +242,9 @@ _HOMES = {
     "mlorch.iomanagers.text": "TextIOManager",
     "mlorch.planning.selection": "AssetSelection",
     "mlorch.queries": "AssetPartitionStatus DagsterRunStatus RunsFilter",
+    "mlorch.testing.instances": "instance_for_test materialize_to_memory",
+    "mlorch.testing.managed": "build_input_context build_output_context",
+    "mlorch.testing.resources": "build_init_resource_context build_resources",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

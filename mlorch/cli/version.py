@@ -6,6 +6,10 @@ from typing import Annotated
 
 import typer
 
+_PACKAGES = (
+    "mlorch", "mlflow", "dvc", "scikit-learn", "pandas", "polars", "pandera", "joblib", "sqlalchemy",
+)  # fmt: skip
+
 
 def version(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
@@ -15,11 +19,10 @@ def version(
     from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as installed
 
-    import mlorch
     from mlorch.cli.output import print_json, print_table
 
-    found = {"mlorch": mlorch.__version__, "python": platform.python_version()}
-    for name in ("mlflow", "dvc", "scikit-learn", "pandas", "polars", "pandera", "joblib", "sqlalchemy"):
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
         try:
             found[name] = installed(name)
         except PackageNotFoundError:

@@ -14,6 +14,7 @@ from mlorch.definitions.resources import (
     ConfigurableResourceFactory,
     wanted_class,
 )
+from mlorch.definitions.signature import EMPTY
 from mlorch.errors import InvalidDefinitionError, nearest
 
 
@@ -22,7 +23,7 @@ def check_resource(owner: str, name: str, annotation: Any, resources: Mapping[st
 
     `owner` begins the message: "asset 'x'". Raises InvalidDefinitionError.
     """
-    wanted = wanted_class(annotation)
+    wanted = None if annotation is EMPTY else wanted_class(annotation)
     kind = getattr(wanted, "__name__", None)
     if name not in resources:
         shown, example = (f" ({kind})", f"{kind}(…)") if kind else ("", "…")

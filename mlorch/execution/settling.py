@@ -282,6 +282,8 @@ def _level(section: Mapping[Any, Any], problems: list[str]) -> int | None:
 
 def _by_node(wanted: Mapping[Path, Any], given: Mapping[Path, Any], problems: list[str]) -> dict[Path, Any]:
     """Return what is given by the paths of nodes; "prefix__name" also means the asset "prefix/name"."""
+    if not given:
+        return {}
     below: dict[Path, dict[str, None]] = defaultdict(dict)
     for path in wanted:
         for depth, name in enumerate(path):

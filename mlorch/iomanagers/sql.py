@@ -102,7 +102,7 @@ class _Session:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
-        self._found: dict[Slice, sa.Table | None] = {}
+        self._found: dict[str, sa.Table | None] = {}
 
     def types(self, of: Slice) -> Mapping[str, pa.DataType] | None:
         table = self._table(of)
@@ -120,7 +120,7 @@ class _Session:
         columns = [sa.Column(one.name, _sql(one.type, one.name)) for one in schema]
         made = sa.Table(name["name"], sa.MetaData(), *columns, schema=name["schema"])
         made.create(self._connection)
-        self._found[of] = made
+        self._found[str(of)] = made
 
     def delete(self, of: Slice) -> None:
         table = self._known(of)
@@ -142,9 +142,9 @@ class _Session:
         return pa.Table.from_arrays(arrays, names=[one.name for one in table.columns])
 
     def _table(self, of: Slice) -> sa.Table | None:
-        if of not in self._found:
-            self._found[of] = self._look(of)
-        return self._found[of]
+        if str(of) not in self._found:
+            self._found[str(of)] = self._look(of)
+        return self._found[str(of)]
 
     def _look(self, of: Slice) -> sa.Table | None:
         import sqlalchemy as sa

@@ -83,8 +83,13 @@ class TableIOManager(ConfigurableIOManager):
 
     def handle_output(self, context: OutputContext, obj: Any) -> StoredValue:
         rows = table_of(obj, context)
-        of = self._slice(context, context.definition_metadata, {one.name: one.type for one in rows.schema})
-        with self.writing(of) as session:
+        metadata = context.definition_metadata
+        place = self._place(context, metadata)
+        with self.writing(place) as session:
+            types = session.types(place)
+            rows = _typed(rows, types or {})
+            found = types or {one.name: one.type for one in rows.schema}
+            of = place._replace(conditions=tuple(_conditions(context, metadata, found)))
             _prepare(session, of, rows.schema, context)
             session.insert(of, rows)
             kept = session.select(of)
@@ -95,13 +100,14 @@ class TableIOManager(ConfigurableIOManager):
         return StoredValue(_uri(of), digest, size)
 
     def load_input(self, context: InputContext) -> Any:
-        of = _parsed(context.uri) if context.uri is not None else None
-        known = self._slice(context, _asset_metadata(context), {}) if of is None else of
-        with self.reading(known) as session:
-            types = session.types(known)
+        metadata = context.upstream_output.definition_metadata if context.upstream_output is not None else {}
+        of = self._place(context, metadata) if context.uri is None else _parsed(context.uri)
+        with self.reading(of) as session:
+            types = session.types(of)
             if types is None:
-                raise NotFoundError(f"{context}: there is no table {known}; materialize it again")
-            of = of or self._slice(context, _asset_metadata(context), types)
+                raise NotFoundError(f"{context}: there is no table {of}; materialize it again")
+            if context.uri is None:
+                of = of._replace(conditions=tuple(_conditions(context, metadata, types)))
             kept = session.select(of)
         if context.content_hash is not None and _hash_of(kept)[0] != context.content_hash:
             raise IntegrityError(
@@ -112,25 +118,25 @@ class TableIOManager(ConfigurableIOManager):
         chosen = context.definition_metadata.get("columns") or kept.column_names
         return frame_of(_as_recorded(kept.select(list(chosen)), types_of(context)), context)
 
-    def _slice(
-        self,
-        context: OutputContext | InputContext,
-        metadata: Mapping[str, Any],
-        types: Mapping[str, pa.DataType],
-    ) -> Slice:
+    def _place(self, context: OutputContext | InputContext, metadata: Mapping[str, Any]) -> Slice:
         path = context.asset_key.path if context.has_asset_key else [self._name_of(context)]
         before = path[-2] if len(path) > 1 else None
         schema = metadata.get("schema") or self.schema_name or before
-        conditions = tuple(_conditions(context, metadata, types)) if context.has_asset_partitions else ()
-        return Slice(schema, str(metadata.get("table") or path[-1]), conditions)
+        return Slice(schema, str(metadata.get("table") or path[-1]))
 
     def _name_of(self, context: OutputContext | InputContext) -> str:
         kept = context if isinstance(context, OutputContext) else context.upstream_output
         return kept.name if kept is not None else context.name
 
 
-def _asset_metadata(context: InputContext) -> Mapping[str, Any]:
-    return context.upstream_output.definition_metadata if context.upstream_output is not None else {}
+def _typed(rows: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
+    """Return the rows with the table's types for columns that hold nothing and so have none of their own."""
+    import pyarrow as pa
+
+    for position, name in enumerate(rows.column_names):
+        if name in types and rows.column(position).null_count == len(rows):
+            rows = rows.set_column(position, name, pa.nulls(len(rows), types[name]))
+    return rows
 
 
 def _prepare(session: Session, of: Slice, schema: pa.Schema, context: OutputContext) -> None:
@@ -170,6 +176,8 @@ def _fits(given: pa.DataType, column: pa.DataType | None) -> bool:
 def _conditions(
     context: OutputContext | InputContext, metadata: Mapping[str, Any], types: Mapping[str, pa.DataType]
 ) -> Iterator[Condition]:
+    if not context.has_asset_partitions:
+        return
     expression = metadata.get("partition_expr")
     if not expression:
         raise InvalidDefinitionError(

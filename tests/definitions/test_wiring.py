@@ -16,6 +16,7 @@ from mlorch import (
     asset,
     resource,
 )
+from mlorch.definitions.signature import EMPTY
 from mlorch.definitions.wiring import check_nested, check_resource, nested, required_keys
 from mlorch.errors import InvalidDefinitionError
 
@@ -56,6 +57,7 @@ class Speaks(Protocol):
         (ResourceParam[dict[str, int]], {}),
         (Credentials, Credentials.configure_at_launch()),
         (None, object()),
+        (EMPTY, object()),
     ],
 )
 def test_what_fits_is_taken(annotation, given):

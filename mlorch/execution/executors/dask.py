@@ -16,9 +16,10 @@ from typing import Any
 from mlorch.errors import MissingDependencyError, UserError, WorkerError
 from mlorch.execution.executors.code import Code, imported_code, is_current, own_folders
 from mlorch.execution.executors.crew import Crew
+from mlorch.execution.executors.jobs import jobs_on_dask
 from mlorch.execution.executors.parcels import perform_parcel
 
-CONNECT_SECONDS = 10
+CONNECT_SECONDS = 5
 PATIENCE = 30.0
 """Seconds that steps wait for a worker where the cluster has none."""
 
@@ -31,6 +32,8 @@ class DaskExecutor(Crew["DaskWorker"]):
     """
 
     def __init__(self, workers: int | None, address: str = "") -> None:
+        self._most = workers
+        home = _home(own_folders(), imported_code())
         self._client: Any = None
         self._cluster = _local_cluster(workers or os.cpu_count() or 1) if not address else None
         self._address = address if self._cluster is None else self._cluster.scheduler_address
@@ -40,13 +43,13 @@ class DaskExecutor(Crew["DaskWorker"]):
         super().__init__(0, self._hire)
         try:
             self._client = _connect(self._address)
-            self._client.register_plugin(*_home(own_folders(), imported_code()))
+            self._client.register_plugin(*home)
             self._client.subscribe_topic("all", self._happened)
             self._threads = self._client.nthreads()
         except BaseException:
             self._close()
             raise
-        self.workers = workers or sum(self._threads.values()) or 1
+        self._count()
 
     def __exit__(self, *_: object) -> None:
         try:
@@ -63,6 +66,9 @@ class DaskExecutor(Crew["DaskWorker"]):
             if one is not None:
                 with suppress(Exception):  # a scheduler that is gone can't be told goodbye
                     one.close(timeout=5)
+
+    def _count(self) -> None:
+        self.workers = self._most or max(1, sum(self._threads.values()))
 
     def _hire(self) -> DaskWorker | None:
         """Return a worker with a thread that is free; None where there is none just now."""
@@ -99,6 +105,7 @@ class DaskExecutor(Crew["DaskWorker"]):
             threads = await self._client.scheduler.ncores()
             with self._lock:
                 self._threads.update(threads)
+                self._count()
             self.advance()
 
 
@@ -161,9 +168,7 @@ class DaskWorker:
 
 def _perform(parcel: bytes, is_alone: bool) -> bytes:
     """Perform a call on a worker; joblib in it spreads over the cluster if it is asked for several jobs."""
-    import joblib
-
-    with joblib.parallel_config(backend="dask", n_jobs=1):
+    with jobs_on_dask():
         return perform_parcel(parcel, may_end_process=is_alone)
 
 
@@ -189,7 +194,9 @@ def _local_cluster(workers: int) -> Any:
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address=None,
+        # The port on which a scheduler tells of its health, one that is free; no pages.
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
         # Dask would stop giving steps to a worker that holds much, and end it where it holds more.
         memory_limit=0,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import signal
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from mlorch.errors import WorkerError
@@ -60,6 +61,7 @@ class ProcessesExecutor(Crew["WorkerProcess"]):
         code = imported_code()
         for worker in self.free:
             worker.rest(code)
+        _let_go_at_exit()
         _warm.extend(self.free)
         self.free.clear()
 
@@ -155,6 +157,12 @@ def _warm_worker() -> WorkerProcess | None:
         return _warm.pop()
     except IndexError:
         return None
+
+
+@cache
+def _let_go_at_exit() -> None:
+    # Pools that are still there when modules are torn down complain.
+    atexit.register(_warm.clear)
 
 
 def _environment(place: _Place, cores: int) -> dict[str, str]:
