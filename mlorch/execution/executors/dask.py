@@ -214,10 +214,10 @@ def _distributed() -> Any:
 
 def _home(folders: Sequence[str], code: Code) -> tuple[Any, str]:
     """Return a plugin for workers, and its name: it lets them find the user's modules, as they are now."""
-    from distributed import WorkerPlugin
+    plugin: Any = _distributed().WorkerPlugin
 
     # Made here, as its base class can't be imported without Dask; it travels by value.
-    class Home(WorkerPlugin):  # type: ignore[misc, unused-ignore]
+    class Home(plugin):  # type: ignore[misc]
         def setup(self, worker: Any) -> None:
             sys.path[:0] = [one for one in folders if one not in sys.path]
             known = getattr(worker, "mlorch_code", {})
