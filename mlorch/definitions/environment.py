@@ -26,8 +26,16 @@ class EnvVar(Late, str):
 
     __slots__ = ()
 
-    def get_value(self) -> str:
-        """Return the value. Raises InvalidConfigError where the variable is not set."""
+    def get_value(self, default: Any = None) -> Any:
+        """Return the value as it is now, or `default` where the variable is not set."""
+        return self.resolve() if str.__str__(self) in os.environ else default
+
+    def resolve(self) -> Any:
+        """Return the value as its kind of variable has it. Raises InvalidConfigError where it is not set."""
+        return self.text()
+
+    def text(self) -> str:
+        """Return the value as it stands in the environment. Raises InvalidConfigError where it is not set."""
         name = str.__str__(self)
         try:
             return os.environ[name]
@@ -35,10 +43,6 @@ class EnvVar(Late, str):
             raise InvalidConfigError(
                 f"the environment variable {name} is not set; set it before the run, e.g. export {name}=…"
             ) from None
-
-    def resolve(self) -> Any:
-        """Return the value as its kind of variable has it. Raises InvalidConfigError."""
-        return self.get_value()
 
     @staticmethod
     def int(name: str) -> Any:
@@ -56,7 +60,7 @@ class IntEnvVar(EnvVar):
 
     def resolve(self) -> Any:
         try:
-            return int(self.get_value())
+            return int(self.text())
         except ValueError:
             name = str.__str__(self)
             raise InvalidConfigError(f"the environment variable {name} must hold a whole number") from None

@@ -113,7 +113,7 @@ def secrets_in(value: Any) -> set[str]:
     Raises InvalidConfigError where an environment variable is not set.
     """
     if isinstance(value, EnvVar):
-        text = value.get_value()
+        text = value.text()
         return {text, *(password for _, password in _PASSWORD.findall(text))}
     if isinstance(value, SecretStr | SecretBytes):
         held = value.get_secret_value()
