@@ -19,7 +19,7 @@ from mlorch.iomanagers.urls import FsspecStore
 
 __all__ = ["FsspecStore", "LocalStore", "MemoryStore", "open_store"]
 
-_EXTENSIONS = ("json", "joblib", "npy", "parquet", "pkl")
+_EXTENSIONS = ("csv", "json", "joblib", "npy", "parquet", "pkl", "txt")
 
 _CLOCK = 1.0
 """Seconds by which a file system's clock may be behind ours."""
@@ -79,10 +79,12 @@ class LocalStore:
         return StoredValue(f"{self._prefix}{path}", digest, sink.size)
 
     def read(self, uri: str, content_hash: str | None) -> bytes:
+        _check_own(uri)
         found = _slurp(os.path.join(self._home, uri))
         return chosen(uri, content_hash, found, self._kept, self._is_known)
 
     def restore(self, uri: str, content_hash: str) -> None:
+        _check_own(uri)
         path = os.path.normpath(os.path.join(self._home, uri))
         if not path.startswith((f"{self._home}/", f"{self._root}/")):
             raise StorageError(f"{uri!r} lies outside of {self._home}")
@@ -127,6 +129,14 @@ class LocalStore:
                     is_older = os.stat(former).st_mtime < self._opened_at - _CLOCK
                     if is_older and self._is_known(md5(_slurp(former) or b"")):
                         os.unlink(former)
+
+
+def _check_own(uri: str) -> None:
+    if "://" in uri:
+        raise StorageError(
+            f"{uri} is kept by an IO manager of its own and not as a file of the project: only the newest "
+            "version is there, and none can be put back; materialize the asset again"
+        )
 
 
 class _Sink(io.RawIOBase):

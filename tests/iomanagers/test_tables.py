@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -297,3 +298,27 @@ def test_partitions_are_read_together(world: World) -> None:
         [flights, days], selection=["days"], instance=world.instance, resources=world.resources
     )
     assert found.asset_value("days") == {"2013-01-01": 2, "2013-01-02": 3, "2013-01-03": 0, "2013-01-04": 0}
+
+
+def test_no_version_of_a_table_can_be_put_back(tmp_path: Path) -> None:
+    from mlorch.app.loading import find_version, restore
+
+    @asset(io_manager_key="tables")
+    def numbers() -> pd.DataFrame:
+        return pd.DataFrame({"n": [1]})
+
+    engine = SQLEngine(url=f"sqlite:///{tmp_path}/tables.db")
+    with Instance.local(tmp_path) as instance:
+        materialize([numbers], resources={"tables": SQLIOManager(engine=engine)}, instance=instance)
+        with pytest.raises(StorageError, match="table:///numbers is kept by an IO manager of its own"):
+            restore(find_version(instance.log, "numbers", None, None), instance)
+    engine.close()
+
+
+def test_partitions_of_a_new_table_may_come_at_once(postgres: str) -> None:
+    flights = by_day(dict.fromkeys(DAYS.get_partition_keys(), 50))
+    world = World(SQLIOManager(engine=SQLEngine(url=postgres)))
+    with ThreadPoolExecutor(4) as pool:
+        made = [pool.submit(world.make, flights, partition=day) for day in DAYS.get_partition_keys()]
+    assert all(one.result().success for one in made)
+    assert {len(world.read(flights, day)) for day in DAYS.get_partition_keys()} == {50}
