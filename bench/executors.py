@@ -105,7 +105,7 @@ def command_line() -> None:
         best: dict[str, float] = {}
         for _ in range(4):
             for name in ("in_process", "processes"):
-                command = [mlorch, "materialize", "--executor", name, "--workers", "2"]
+                command = [str(mlorch), "materialize", "--executor", name, "--workers", "2"]
                 started = time.perf_counter()
                 subprocess.run(command, cwd=folder, check=True, capture_output=True)
                 best[name] = min(best.get(name, 1e9), time.perf_counter() - started)
