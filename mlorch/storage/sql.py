@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, func, make_url, select, tuple_
+from sqlalchemy import Connection, Engine, Executable, bindparam, func, make_url, select
 from sqlalchemy.exc import ArgumentError
 
 from mlorch.errors import StorageError
@@ -17,7 +18,7 @@ from mlorch.events import Event, Json, StepFailed
 from mlorch.log import LATEST_KINDS, Record, Slot, slots_of
 from mlorch.storage import schema, tables
 from mlorch.storage.bodies import SOME, Encoder, decode, decode_shared, no_collection
-from mlorch.storage.sqlite import connect, explained, insert, reading, text_of, writing
+from mlorch.storage.sqlite import LATEST_OF_SLOTS, connect, explained, insert, reading, text_of, writing
 
 
 def open_log(where: str | Path) -> SqlLog:
@@ -115,21 +116,21 @@ class SqlLog:
     ) -> dict[Slot, Record]:
         if kind not in LATEST_KINDS:
             raise KeyError(kind)
-        columns = tables.latest.c
-        query = (_LATEST_SLOTS if kind == StepFailed.kind else _LATEST).where(columns.kind == kind)
-        queries = [query]
+        values: dict[str, Any] = {"kind": kind}
+        query = _LATEST_SLOTS if kind == StepFailed.kind else _LATEST
+        queries: list[Executable] = [query]
         if slots is not None:
             named = {
                 (asset, partition or "") for asset, partition in slots if assets is None or asset in assets
             }
-            queries = [query.where(_SLOT.in_(some)) for some in _chunks(named)]
+            queries, values["slots"] = [LATEST_OF_SLOTS], json.dumps(sorted(named))
         elif assets is not None:
-            queries = [query.where(columns.asset.in_(some)) for some in _chunks(assets)]
+            queries = [query.where(tables.latest.c.asset.in_(some)) for some in _chunks(assets)]
         with no_collection(), reading(self.engine) as connection:
             return {
                 (row[-2], row[-1] or None) if len(row) > _COLUMNS else (row[4], row[5]): record
                 for query in queries
-                for row, record in self._records(connection, query)
+                for row, record in self._records(connection, query, values)
             }
 
     def position(self, follower: str) -> int:
@@ -145,10 +146,12 @@ class SqlLog:
         """Close the connections; using the log again opens new ones."""
         self.engine.dispose()
 
-    def _records(self, connection: Connection, query: Select[Any]) -> Iterator[tuple[Any, Record]]:
+    def _records(
+        self, connection: Connection, query: Executable, values: Mapping[str, Any] | None = None
+    ) -> Iterator[tuple[Any, Record]]:
         """Yield the rows of a query with their records; never are all rows in memory at once."""
         try:
-            for rows in connection.execute(query).partitions(SOME):
+            for rows in connection.execute(query, values).partitions(SOME):
                 yield from zip(
                     rows,
                     decode(rows, self._shared, lambda digests: self._find(connection, digests)),
@@ -174,8 +177,6 @@ class SqlLog:
         return found
 
 
-_Name = TypeVar("_Name", str, tuple[str, str])
-
 _REMEMBERED = 20_000
 """Shared mappings that a log keeps at hand before it begins anew: the definitions of a large project."""
 
@@ -198,15 +199,17 @@ _POINT = _POINTER.on_conflict_do_update(
 
 _COLUMNS = len(tables.events.c)
 
-_LATEST = select(tables.events).join(tables.latest, tables.latest.c.seq == tables.events.c.seq)
+_LATEST = (
+    select(tables.events)
+    .join(tables.latest, tables.latest.c.seq == tables.events.c.seq)
+    .where(tables.latest.c.kind == bindparam("kind"))
+)
 
 _LATEST_SLOTS = _LATEST.add_columns(tables.latest.c.asset, tables.latest.c.partition)
 """The same with the slots, for facts that may be the latest of several."""
 
-_SLOT = tuple_(tables.latest.c.asset, tables.latest.c.partition)
 
-
-def _chunks(values: Collection[_Name]) -> list[list[_Name]]:
+def _chunks(values: Collection[str]) -> list[list[str]]:
     names = sorted(values)
     return [names[at : at + _CHUNK] for at in range(0, len(names), _CHUNK)]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, Insert, Table, create_engine, event
+from sqlalchemy import URL, Connection, Engine, Insert, Table, create_engine, event, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -58,6 +58,20 @@ def text_of(statement: Insert, engine: Engine) -> str:
     SQLAlchemy's own way, from dicts, takes as long again as the database.
     """
     return str(statement.compile(dialect=engine.dialect))
+
+
+LATEST_OF_SLOTS = text(
+    """
+    SELECT events.*, latest.asset, latest.partition
+    FROM json_each(:slots) AS slots CROSS JOIN latest CROSS JOIN events
+    WHERE latest.kind = :kind
+      AND latest.asset = json_extract(slots.value, '$[0]')
+      AND latest.partition = json_extract(slots.value, '$[1]')
+      AND events.seq = latest.seq
+    """
+)
+"""The latest facts for `slots`, JSON such as [["asset", "partition"]]. CROSS says in which order to look: by
+itself, and for IN with pairs as well, SQLite would go through all slots of the kind."""
 
 
 @contextmanager

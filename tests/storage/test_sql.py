@@ -288,6 +288,20 @@ def test_reading_searches_the_best_index_and_sorts_nothing(log: SqlLog, asked: A
     assert f"SEARCH events USING {index}" in plan[3].replace("INDEX ", "")
 
 
+def test_slots_are_looked_up_one_by_one(log: SqlLog) -> None:
+    statements: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        statements.append((statement, values))
+
+    event.listen(log.engine, "before_cursor_execute", note)
+    log.latest("asset_materialized", slots=[("a", "p")])
+    ((statement, values),) = [one for one in statements if "SELECT" in one[0]]
+    with log.engine.connect() as connection:
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+    assert "SEARCH latest USING PRIMARY KEY (kind=? AND asset=? AND partition=?)" in plan
+
+
 def append_to_new(path: Path, ready: Barrier) -> None:
     ready.wait()
     with closing(open_log(path)) as log:
