@@ -149,8 +149,8 @@ def test_a_wrong_variable_is_named(tmp_path, monkeypatch, variable, value, messa
 
 
 def test_a_wrong_flag_is_named(tmp_path):
-    with pytest.raises(InvalidConfigError, match="the command line: there is no executor 'dask'"):
-        read_settings(project(tmp_path), flags={"executor": "dask"})
+    with pytest.raises(InvalidConfigError, match="the command line: there is no executor 'spark'"):
+        read_settings(project(tmp_path), flags={"executor": "spark"})
 
 
 def test_the_project_is_the_nearest_folder_above_that_says_so(tmp_path, monkeypatch):
@@ -203,3 +203,13 @@ def test_limits_are_read_from_the_project(tmp_path, monkeypatch):
     path.write_text("[tool.mlorch]\npools = 3\n")
     with pytest.raises(InvalidConfigError, match="'pools' should be a table, not 3"):
         read_settings(tmp_path)
+
+
+def test_a_scheduler_is_named_in_the_file_or_in_the_environment(tmp_path, monkeypatch):
+    project(tmp_path, '[tool.mlorch]\nexecutor = "dask"\n[tool.mlorch.dask]\naddress = "tcp://here:8786"\n')
+    assert read_settings(tmp_path).dask.address == "tcp://here:8786"
+    monkeypatch.setenv("MLORCH_DASK_ADDRESS", "tcp://there:8786")
+    assert (read_settings(tmp_path).executor, read_settings(tmp_path).dask.address) == (
+        "dask",
+        "tcp://there:8786",
+    )
