@@ -48,15 +48,17 @@ if TYPE_CHECKING:
     from mlorch.definitions.executors import threads_executor as threads_executor
     from mlorch.definitions.factories import ResourceDefinition as ResourceDefinition
     from mlorch.definitions.factories import resource as resource
-    from mlorch.definitions.io import InputContext as InputContext
+    from mlorch.definitions.graph_assets import graph_asset as graph_asset
+    from mlorch.definitions.graph_assets import graph_multi_asset as graph_multi_asset
     from mlorch.definitions.io import IOManager as IOManager
+    from mlorch.definitions.io import InputContext as InputContext
     from mlorch.definitions.io import OutputContext as OutputContext
     from mlorch.definitions.jobs import define_asset_job as define_asset_job
     from mlorch.definitions.keys import AssetKey as AssetKey
     from mlorch.definitions.managers import ConfigurableIOManager as ConfigurableIOManager
     from mlorch.definitions.managers import ConfigurableIOManagerFactory as ConfigurableIOManagerFactory
-    from mlorch.definitions.managers import InputManagerDefinition as InputManagerDefinition
     from mlorch.definitions.managers import IOManagerDefinition as IOManagerDefinition
+    from mlorch.definitions.managers import InputManagerDefinition as InputManagerDefinition
     from mlorch.definitions.managers import input_manager as input_manager
     from mlorch.definitions.managers import io_manager as io_manager
     from mlorch.definitions.mapped import ConfigMapping as ConfigMapping
@@ -75,9 +77,13 @@ if TYPE_CHECKING:
     from mlorch.definitions.mappings import TimeWindowPartitionMapping as TimeWindowPartitionMapping
     from mlorch.definitions.multi import MultiPartitionKey as MultiPartitionKey
     from mlorch.definitions.multi import MultiPartitionsDefinition as MultiPartitionsDefinition
+    from mlorch.definitions.multi_assets import AssetOut as AssetOut
+    from mlorch.definitions.multi_assets import multi_asset as multi_asset
     from mlorch.definitions.named import StaticPartitionMapping as StaticPartitionMapping
     from mlorch.definitions.nodes import GraphIn as GraphIn
     from mlorch.definitions.nodes import GraphOut as GraphOut
+    from mlorch.definitions.observables import multi_observable_source_asset as multi_observable_source_asset
+    from mlorch.definitions.observables import observable_source_asset as observable_source_asset
     from mlorch.definitions.ops import DynamicOut as DynamicOut
     from mlorch.definitions.ops import DynamicOutput as DynamicOutput
     from mlorch.definitions.ops import In as In
@@ -155,6 +161,8 @@ if TYPE_CHECKING:
     from mlorch.queries import AssetPartitionStatus as AssetPartitionStatus
     from mlorch.queries import DagsterRunStatus as DagsterRunStatus
     from mlorch.queries import RunsFilter as RunsFilter
+    from mlorch.testing.contexts import build_asset_context as build_asset_context
+    from mlorch.testing.contexts import build_op_context as build_op_context
     from mlorch.testing.instances import instance_for_test as instance_for_test
     from mlorch.testing.instances import materialize_to_memory as materialize_to_memory
     from mlorch.testing.managed import build_input_context as build_input_context
@@ -184,6 +192,7 @@ _HOMES = {
         "multiprocess_executor threads_executor"
     ),
     "mlorch.definitions.factories": "ResourceDefinition resource",
+    "mlorch.definitions.graph_assets": "graph_asset graph_multi_asset",
     "mlorch.definitions.io": "IOManager InputContext OutputContext",
     "mlorch.definitions.jobs": "define_asset_job",
     "mlorch.definitions.keys": "AssetKey",
@@ -201,8 +210,10 @@ _HOMES = {
         "TimeWindowPartitionMapping"
     ),
     "mlorch.definitions.multi": "MultiPartitionKey MultiPartitionsDefinition",
+    "mlorch.definitions.multi_assets": "AssetOut multi_asset",
     "mlorch.definitions.named": "StaticPartitionMapping",
     "mlorch.definitions.nodes": "GraphIn GraphOut",
+    "mlorch.definitions.observables": "multi_observable_source_asset observable_source_asset",
     "mlorch.definitions.ops": "DynamicOut DynamicOutput In Nothing OpDefinition Out op",
     "mlorch.definitions.partitions": "PartitionKeyRange PartitionsDefinition StaticPartitionsDefinition",
     "mlorch.definitions.reports": "AssetMaterialization AssetObservation",
@@ -242,6 +253,7 @@ _HOMES = {
     "mlorch.iomanagers.text": "TextIOManager",
     "mlorch.planning.selection": "AssetSelection",
     "mlorch.queries": "AssetPartitionStatus DagsterRunStatus RunsFilter",
+    "mlorch.testing.contexts": "build_asset_context build_op_context",
     "mlorch.testing.instances": "instance_for_test materialize_to_memory",
     "mlorch.testing.managed": "build_input_context build_output_context",
     "mlorch.testing.resources": "build_init_resource_context build_resources",

@@ -31,6 +31,7 @@ from mlorch.planning.versions import Declarations
 if TYPE_CHECKING:
     from mlorch.definitions.assets import AssetsDefinition
     from mlorch.definitions.config import RunConfig
+    from mlorch.definitions.selections import CoercibleToAssetSelection
     from mlorch.definitions.specs import AssetSpec
 
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 class Request:
     """What is asked for; the defaults are those of `materialize`."""
 
-    selection: str | Sequence[str] | None = None
+    selection: CoercibleToAssetSelection | None = None
     partitions: Partitions = field(default_factory=Partitions)
     only_stale: bool = False
     run_config: RunConfig | Mapping[str, Any] | None = None
@@ -72,7 +73,7 @@ def materialize(
     resources: Mapping[str, Any] | None = None,
     instance: Instance | None = None,
     only_stale: bool = False,
-    selection: str | Sequence[str] | None = None,
+    selection: CoercibleToAssetSelection | None = None,
     tags: Mapping[str, str] | None = None,
     raise_on_error: bool = True,
 ) -> ExecutionResult:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
+from mlorch.definitions.calling import call_directly
 from mlorch.definitions.graphs import GraphDefinition, GraphInput, OpNode
 from mlorch.definitions.importable import Importable
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, check_name, key_text
-from mlorch.definitions.ops import In, Nothing, OpDefinition, Out
+from mlorch.definitions.ops import In, Nothing, OpDefinition, Out, declared_config
 from mlorch.definitions.signature import EMPTY, Signature, read_signature
 from mlorch.definitions.specs import AUTO, CONTENT, AssetDep, AssetIn, AssetSpec, BackfillPolicy, RetryPolicy
 from mlorch.errors import InvalidDefinitionError
@@ -139,7 +140,7 @@ class AssetsDefinition(Importable):
         return made
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(*args, **kwargs)
+        return call_directly(self.op, args, kwargs, owner=self)
 
     def __repr__(self) -> str:
         return f"<asset {', '.join(spec.name for spec in self.specs.values())}>"
@@ -159,6 +160,7 @@ class AssetOptions(TypedDict, total=False):
     owners: Iterable[str] | None
     description: str | None
     group_name: str | None
+    config_schema: Any
     required_resource_keys: Iterable[str] | None
     io_manager_key: str | None
     dagster_type: Any
@@ -205,6 +207,23 @@ def refuse_unknown(options: Mapping[str, Any], known: Iterable[str], decorator: 
         raise InvalidDefinitionError(f"{decorator} has no argument {sorted(unknown)[0]!r}")
 
 
+def key_of(function: Callable[..., Any], options: Mapping[str, Any], decorator: str = "asset") -> AssetKey:
+    """Return the key that a decorator's options, or the function's name, give its asset.
+
+    Raises InvalidDefinitionError for a reserved name, and where key and name are given.
+    """
+    if options.get("key") is not None:
+        if options.get("name") or options.get("key_prefix"):
+            raise InvalidDefinitionError(
+                f"@{decorator} {function.__name__!r}: give key=… or name=… with key_prefix=…, not both"
+            )
+        return AssetKey.from_user_string(key_text(options["key"]))
+    name = options.get("name") or function.__name__
+    check_name(name)
+    prefix = options.get("key_prefix")
+    return AssetKey(name).with_prefix(prefix) if prefix else AssetKey(name)
+
+
 def arguments_of(
     owner: str, signature: Signature, ins: Mapping[str, AssetIn | AssetKey]
 ) -> Iterable[Dependency]:
@@ -248,7 +267,7 @@ def make_op(
         signature=signature,
         ins={argument: In(annotation) for argument, annotation in signature.arguments.items()},
         outs=outs,
-        config=signature.config,
+        config=declared_config(f"asset {name!r}", signature, options.get("config_schema")),
         retry_policy=options.get("retry_policy"),
         tags=options.get("op_tags"),
         pool=options.get("pool"),
@@ -271,7 +290,7 @@ def _op_nodes(node: OpDefinition | GraphDefinition) -> Iterable[OpNode]:
 def _define(
     function: Callable[..., Any], namespace: Mapping[str, Any], options: Mapping[str, Any]
 ) -> AssetsDefinition:
-    key = _key(function, options)
+    key = key_of(function, options)
     owner = f"asset {str(key)!r}"
     signature = read_signature(function, owner, namespace)
     if options.get("data_version") not in (None, CONTENT):
@@ -299,19 +318,6 @@ def _define(
         data_version=options.get("data_version"),
         check_specs=options.get("check_specs") or (),
     )
-
-
-def _key(function: Callable[..., Any], options: Mapping[str, Any]) -> AssetKey:
-    if options.get("key") is not None:
-        if options.get("name") or options.get("key_prefix"):
-            raise InvalidDefinitionError(
-                f"@asset {function.__name__!r}: give key=… or name=… with key_prefix=…, not both"
-            )
-        return AssetKey.from_user_string(key_text(options["key"]))
-    name = options.get("name") or function.__name__
-    check_name(name)
-    prefix = options.get("key_prefix")
-    return AssetKey(name).with_prefix(prefix) if prefix else AssetKey(name)
 
 
 def _orders_only(given: Any) -> bool:

@@ -7,14 +7,15 @@ from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from mlorch.app.materializing import ExecutionResult, materialize
+from mlorch.app.materializing import materialize
+from mlorch.app.results import ExecutionResult
+from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.io import IOManager
 from mlorch.errors import UserError
 from mlorch.instance import Instance
 from mlorch.iomanagers.memory import InMemoryIOManager
 
 if TYPE_CHECKING:
-    from mlorch.definitions.assets import AssetsDefinition
     from mlorch.definitions.config import RunConfig
     from mlorch.definitions.selections import CoercibleToAssetSelection
     from mlorch.definitions.specs import AssetSpec
@@ -51,7 +52,7 @@ def materialize_to_memory(
                 "leave it out, or use materialize(…)"
             )
     memory = InMemoryIOManager()
-    keys = {key for key in map(_manager_key, assets) if key is not None}
+    keys = {key for one in assets for key in _manager_keys(one)}
     return materialize(
         assets,
         partition_key=partition_key,
@@ -64,5 +65,6 @@ def materialize_to_memory(
     )
 
 
-def _manager_key(asset: AssetsDefinition | AssetSpec) -> str | None:
-    return getattr(asset, "io_manager_key", None)
+def _manager_keys(asset: AssetsDefinition | AssetSpec) -> Iterator[str]:
+    for node in asset.op_nodes.values() if isinstance(asset, AssetsDefinition) else ():
+        yield from (out.io_manager_key for out in node.op.outs.values() if out.io_manager_key is not None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlorch.definitions.io import InputContext, OutputContext
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
-from mlorch.execution.step import path_of
+from mlorch.execution.arguments import path_of
 from mlorch.iomanagers.memory import MemoryStore
 from mlorch.testing.resources import GivenResources
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mlorch.definitions.resources import InitResourceContext
+from mlorch.definitions.resources import InitResourceContext, RequiredResources
 from mlorch.errors import UserError, nearest
 from mlorch.execution.resources import opened
 from mlorch.execution.settling import settle_resources
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from mlorch.instance import Instance
 
 
-class GivenResources:
-    """The resources that a test gave, by attribute."""
+class GivenResources(RequiredResources):
+    """The resources that a test gave, by attribute; it declares none."""
 
     def __init__(self, resources: Mapping[str, Any]) -> None:
-        self._resources = resources
+        super().__init__(resources, frozenset(), "the test")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
