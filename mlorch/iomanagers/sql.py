@@ -127,10 +127,11 @@ class _Session:
         self._connection.execute(table.delete().where(*_where(table, of.conditions)))
 
     def insert(self, of: Slice, rows: pa.Table) -> None:
-        statement = self._known(of).insert()
+        table, dialect = self._known(of), self._connection.dialect
+        add = _copy_rows if (dialect.name, dialect.driver) == ("postgresql", "psycopg") else _insert_rows
         for batch in _in_utc(rows).to_batches(_BATCH):
             if batch.num_rows:
-                self._connection.execute(statement, batch.to_pylist())
+                add(self._connection, table, batch)
 
     def select(self, of: Slice) -> pa.Table:
         import pyarrow as pa
@@ -189,6 +190,37 @@ def _engine(url: str) -> sa.Engine:
         raise StorageError(
             "SQLEngine: url is none that SQLAlchemy knows; write it as 'postgresql+psycopg://user@host/name'"
         ) from None
+
+
+def _insert_rows(connection: sa.Connection, table: sa.Table, batch: pa.RecordBatch) -> None:
+    # From dicts, SQLAlchemy's own way, it takes twice as long.
+    made = table.insert().values(dict.fromkeys(batch.schema.names)).compile(dialect=connection.dialect)
+    if not made.positional:
+        connection.execute(table.insert(), batch.to_pylist())
+        return
+    columns = []
+    for name in made.positiontup or ():
+        process = table.columns[name].type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+        cells = batch.column(name).to_pylist()
+        columns.append(cells if process is None else [process(cell) for cell in cells])
+    connection.exec_driver_sql(str(made), list(zip(*columns, strict=True)))
+
+
+def _copy_rows(connection: sa.Connection, table: sa.Table, batch: pa.RecordBatch) -> None:
+    """Send rows to PostgreSQL as it takes them fastest."""
+    import psycopg
+    from sqlalchemy.exc import DataError
+
+    driver: Any = connection.connection.dbapi_connection
+    quoted = connection.dialect.identifier_preparer
+    names = ", ".join(quoted.quote(name) for name in batch.schema.names)
+    statement = f"COPY {quoted.format_table(table)} ({names}) FROM STDIN"
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                copy.write_row(row)
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        raise DataError(statement, None, error) from error
 
 
 def _where(table: sa.Table, conditions: tuple[Condition, ...]) -> Iterator[sa.ColumnElement[bool]]:
