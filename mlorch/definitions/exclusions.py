@@ -26,7 +26,7 @@ def exclusions_given(given: Sequence[Excluded], zone: ZoneInfo) -> tuple[str | d
     )
 
 
-MOST_EXCLUDED = 100_000
+MOST_EXCLUDED = 20_000
 """Windows in a row; where more are left out, none is taken to follow."""
 
 

@@ -5,6 +5,7 @@ Those of time are in windows.py, those known at run time in dynamic.py, those of
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -169,6 +170,8 @@ def check_partition_key(key: str) -> None:
     """Raise InvalidDefinitionError for a key that can't name a file below its asset's folder."""
     if not isinstance(key, str):
         raise InvalidDefinitionError(f"a partition key is text, not {key!r}; write {str(key)!r}")
+    if _PLAIN.fullmatch(key):
+        return
     if not key:
         raise InvalidDefinitionError("a partition key must not be empty")
     if not key.isprintable():
@@ -180,6 +183,9 @@ def check_partition_key(key: str) -> None:
             f"partition key {key!r} must name a file below its asset's folder: it must not start or end "
             "with '/', hold '\\', or have a part that is empty, '.' or '..'"
         )
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def runs_backwards(given: PartitionKeyRange) -> InvalidSelectionError:
