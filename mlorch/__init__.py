@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlorch.app.jobs import job as job
     from mlorch.app.loading import load_asset as load_asset
     from mlorch.app.materializing import materialize as materialize
+    from mlorch.app.observing import observe as observe
     from mlorch.app.results import ExecutionResult as ExecutionResult
     from mlorch.definitions.assets import AssetsDefinition as AssetsDefinition
     from mlorch.definitions.assets import asset as asset
@@ -174,6 +175,7 @@ _HOMES = {
     "mlorch.app.jobs": "GraphDefinition JobDefinition graph job",
     "mlorch.app.loading": "load_asset",
     "mlorch.app.materializing": "materialize",
+    "mlorch.app.observing": "observe",
     "mlorch.app.results": "ExecutionResult",
     "mlorch.definitions.assets": "AssetsDefinition asset",
     "mlorch.definitions.checks": "AssetCheckKey AssetCheckResult AssetCheckSeverity AssetCheckSpec",

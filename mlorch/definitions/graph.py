@@ -52,6 +52,11 @@ class AssetNode:
         return self.definition is None or self.definition.is_observed
 
     @property
+    def is_observable(self) -> bool:
+        """True where a function here says which data version it has."""
+        return self.definition is not None and self.definition.is_observed
+
+    @property
     def partitions_def(self) -> PartitionsDefinition | None:
         return self.spec.partitions_def
 

@@ -208,7 +208,7 @@ def define_op(
         signature=signature,
         ins=_ins(name, signature, options.get("ins") or {}),
         outs=_outs(name, signature, options.get("out"), yields),
-        config=_config(name, signature, options.get("config_schema")),
+        config=declared_config(f"op {name!r}", signature, options.get("config_schema")),
         retry_policy=options.get("retry_policy"),
         tags=plain_tags(options.get("tags")),
         pool=options.get("pool"),
@@ -333,12 +333,12 @@ def _is_dynamic(annotation: Any) -> bool:
     return annotation is DynamicOutput or get_origin(annotation) is DynamicOutput
 
 
-def _config(op_name: str, signature: Signature, schema: Any) -> type[Config] | None:
+def declared_config(owner: str, signature: Signature, schema: Any) -> type[Config] | None:
     given: type[Config] | None = signature.config
     if schema is None:
         return given
     if given is not None:
         raise InvalidDefinitionError(
-            f"op {op_name!r} has a parameter 'config' and a config_schema; declare its config by one of them"
+            f"{owner} has a parameter 'config' and a config_schema; declare its config by one of them"
         )
-    return config_class(schema, op_name)
+    return config_class(schema, owner)

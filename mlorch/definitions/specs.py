@@ -52,6 +52,11 @@ class AssetDep:
         self.key = key_text(asset)
         self.partition_mapping = partition_mapping
 
+    @staticmethod
+    def of(one: object) -> AssetDep:
+        """Return the dependency that an element of `deps` stands for."""
+        return one if isinstance(one, AssetDep) else AssetDep(one)
+
 
 class Backoff(StrEnum):
     """How the wait between attempts grows."""
@@ -143,6 +148,8 @@ class AssetSpec:
     tags: Mapping[str, str] = field(default_factory=dict)
     kinds: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
+    skippable: bool = False
+    """True where a function that makes several assets may leave it out."""
     name: str = field(default="", init=False)
     """The key as text: "prefix/name"."""
 
@@ -159,6 +166,7 @@ class AssetSpec:
         tags: Mapping[str, str] | None = None,
         kinds: Iterable[str] | None = None,
         owners: Iterable[str] | None = None,
+        skippable: bool = False,
     ) -> None:
         name = key_text(key)
         for what, several in (("deps", deps), ("kinds", kinds), ("owners", owners)):
@@ -167,7 +175,7 @@ class AssetSpec:
         given = {
             "name": name,
             "key": key if isinstance(key, AssetKey) else AssetKey.from_user_string(name),
-            "deps": tuple(one if isinstance(one, AssetDep) else AssetDep(one) for one in deps or ()),
+            "deps": tuple(map(AssetDep.of, deps or ())),
             "description": description,
             "metadata": dict(metadata or {}),
             "group_name": group_name or "default",
@@ -176,9 +184,33 @@ class AssetSpec:
             "tags": {str(name): str(value) for name, value in (tags or {}).items()},
             "kinds": tuple(sorted(kinds or ())),
             "owners": tuple(owners or ()),
+            "skippable": skippable,
         }
         for attribute, value in given.items():
             object.__setattr__(self, attribute, value)
+
+    def replace_attributes(self, **attributes: Any) -> AssetSpec:
+        """Return a copy with other attributes."""
+        return replace(self, **attributes)
+
+    def merge_attributes(
+        self,
+        *,
+        deps: Iterable[object] = (),
+        metadata: Mapping[str, Any] | None = None,
+        owners: Iterable[str] = (),
+        tags: Mapping[str, str] | None = None,
+        kinds: Iterable[str] = (),
+    ) -> AssetSpec:
+        """Return a copy with these attributes beside its own."""
+        return replace(
+            self,
+            deps=(*self.deps, *deps),
+            metadata={**self.metadata, **(metadata or {})},
+            owners=(*self.owners, *owners),
+            tags={**self.tags, **(tags or {})},
+            kinds={*self.kinds, *kinds},
+        )
 
     def placed(self, renamed: Mapping[str, AssetKey], group_name: str | None) -> AssetSpec:
         """Return a copy under the new names of itself and of its dependencies, in a group if one is given."""

@@ -122,6 +122,11 @@ class Call:
         return self.owner
 
     @property
+    def is_observation(self) -> bool:
+        """Tell whether it looks at what is made elsewhere."""
+        return isinstance(self.owner, AssetsDefinition) and self.owner.is_observed
+
+    @property
     def node(self) -> OpNode:
         return self.owner.op_nodes[self.path]
 

@@ -11,6 +11,7 @@ from mlorch.definitions.io import OutputContext, StoredValue
 from mlorch.definitions.ops import Nothing, Out
 from mlorch.definitions.resources import RequiredResources
 from mlorch.definitions.results import NO_VALUE
+from mlorch.definitions.signature import EMPTY
 from mlorch.definitions.specs import CONTENT
 from mlorch.errors import TypeCheckError
 from mlorch.events import AssetMaterialized, Input
@@ -184,6 +185,8 @@ class Keeper:
     ) -> tuple[str, str | None, StoredValue | None, dict[str, Any]]:
         """Return the kind of the value, the name of its IO manager, where it is, and what is known of it."""
         value, annotation = produced.value, output.annotation
+        if annotation is None and produced.is_result:
+            annotation = EMPTY
         if value is NO_VALUE or annotation is Nothing or (annotation is None and value is None):
             return "nothing", None, None, {}
         kinds, resources = self._tools.kinds, self._resources

@@ -10,10 +10,11 @@ from typing import Any
 from mlorch.definitions.checks import AssetCheckResult
 from mlorch.definitions.keys import key_text
 from mlorch.definitions.ops import DynamicOutput, Nothing
-from mlorch.definitions.reports import AssetMaterialization, AssetObservation
+from mlorch.definitions.reports import DATA_VERSION, AssetMaterialization, AssetObservation
 from mlorch.definitions.results import (
     NO_VALUE,
     DataVersion,
+    DataVersionsByPartition,
     MaterializeResult,
     ObserveResult,
     Output,
@@ -33,6 +34,8 @@ class Produced:
     data_version: DataVersion | None = None
     mapping_key: str | None = None
     tags: Mapping[str, str] | None = None
+    is_result: bool = False
+    """True where the value came in a MaterializeResult, for which no type was declared."""
 
 
 Said = Produced | AssetCheckResult | AssetMaterialization | AssetObservation
@@ -54,6 +57,9 @@ def read_results(result: Any, call: Call) -> Iterator[Said]:
     Raises TypeCheckError, naming the op or asset, for an output that it does not have, one given twice, and
     a required one that did not come.
     """
+    if call.is_observation:
+        yield from observations(result, call)
+        return
     given: set[tuple[str, str | None]] = set()
     for one in _said(result, call):
         if isinstance(one, Produced):
@@ -70,6 +76,30 @@ def read_results(result: Any, call: Call) -> Iterator[Said]:
                 f"{owner_name(call)} did not give its output {name!r}; "
                 "yield or return it, or declare it with is_required=False"
             )
+
+
+def observations(result: Any, call: Call) -> Iterator[Said]:
+    """Yield what a function saw that says which data version something outside has now."""
+    for one in result if inspect.isgenerator(result) else [result]:
+        if isinstance(one, ObserveResult):
+            output = _output_of(one.asset_key, call)
+            version, metadata = one.data_version, one.metadata
+        else:
+            output, version, metadata = _output_of(None, call), one, None
+        key = next(spec.key for name, spec in call.maker.specs.items() if name == output)
+        if isinstance(version, DataVersionsByPartition):
+            versions: Mapping[str | None, Any] = dict(version.data_versions_by_partition)
+        else:
+            versions = {call.partition: version}
+        for partition, found in versions.items():
+            text = found.value if isinstance(found, DataVersion) else found
+            if not isinstance(text, str):
+                raise TypeCheckError(
+                    f"{owner_name(call)} observes {key} and gave {found!r}; give a DataVersion('…')"
+                )
+            yield AssetObservation(key, metadata=metadata, partition=partition, tags={DATA_VERSION: text})
+        if isinstance(one, ObserveResult):
+            yield from (_of_asset(check, output, call) for check in one.check_results)
 
 
 def _said(result: Any, call: Call) -> Iterator[Said]:
@@ -111,7 +141,7 @@ def _one(result: Any, call: Call) -> Iterator[Said]:
     if isinstance(result, MaterializeResult | ObserveResult):
         output = _output_of(result.asset_key, call)
         value = result.value if isinstance(result, MaterializeResult) else NO_VALUE
-        yield Produced(output, value, result.metadata, result.data_version, None, result.tags)
+        yield Produced(output, value, result.metadata, result.data_version, None, result.tags, True)
         for check in result.check_results:
             yield _of_asset(check, output, call)
     elif isinstance(result, DynamicOutput):

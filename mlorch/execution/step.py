@@ -17,13 +17,14 @@ from mlorch.events import CheckEvaluated, Event, OutputCaptured, StepSucceeded
 from mlorch.execution.arguments import arguments_of
 from mlorch.execution.call import Call, Kept, Outcome, Tools
 from mlorch.execution.capture import Captured, capturing
-from mlorch.execution.context import AssetExecutionContext, OpExecutionContext, Surroundings
+from mlorch.execution.context import AssetExecutionContext, OpExecutionContext, RunFacts, Surroundings
 from mlorch.execution.failures import describe
 from mlorch.execution.keeping import Keeper
 from mlorch.execution.metadata import plain, redact, redacted
 from mlorch.execution.reports import reported
 from mlorch.execution.resources import opened
 from mlorch.execution.results import Produced, read_results
+from mlorch.execution.run import Run
 
 
 def perform(call: Call, tools: Tools) -> Outcome:
@@ -51,7 +52,7 @@ def perform(call: Call, tools: Tools) -> Outcome:
 def _make(call: Call, tools: Tools, captured: Captured, outcome: Outcome) -> None:
     started_at = time.time()
     facts = outcome.facts
-    with opened(call.run.resources, InitResourceContext(run_id=call.run.run_id)) as resources:
+    with opened(call.run.resources, init_context(call.run)) as resources:
         context = make_context(call, tools, captured, resources)
         keeper = Keeper(call, tools, context, resources)
         arguments = dict(arguments_of(call, tools, context, resources))
@@ -65,10 +66,15 @@ def _make(call: Call, tools: Tools, captured: Captured, outcome: Outcome) -> Non
                     facts.append(_fact(said, call))
         finally:
             facts.extend(_fact(event, call) for event in context.events)
-    outcome.outputs = frozenset(keeper.outputs)
+    outcome.outputs = frozenset(call.node.op.outs if call.is_observation else keeper.outputs)
     outcome.passed = keeper.passed
-    if call.path or not call.slots:
+    if call.path or not call.slots or call.is_observation:
         facts.append(_succeeded(call, keeper, started_at))
+
+
+def init_context(run: Run) -> InitResourceContext:
+    """Return what resources may know of the run that they are set up for."""
+    return InitResourceContext(run_id=run.run_id, run=RunFacts(run.run_id, run.job, run.tags, run.run_config))
 
 
 def make_context(

@@ -1,0 +1,146 @@
+"""The decorators `@graph_asset` and `@graph_multi_asset`: assets that a graph of ops makes."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
+
+from mlorch.definitions.assets import AssetsDefinition, Dependency, key_of, refuse_unknown
+from mlorch.definitions.graphs import GraphDefinition, compose
+from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey
+from mlorch.definitions.multi_assets import AssetOut
+from mlorch.definitions.nodes import GraphOut
+from mlorch.definitions.specs import AUTO, AssetIn, AssetSpec, BackfillPolicy
+
+if TYPE_CHECKING:
+    from mlorch.definitions.partitions import PartitionsDefinition
+
+
+class GraphAssetOptions(TypedDict, total=False):
+    """The arguments of `@graph_asset`: names, meaning and defaults as in Dagster."""
+
+    name: str | None
+    description: str | None
+    ins: Mapping[str, AssetIn] | None
+    config: Any
+    key: CoercibleToAssetKey | None
+    key_prefix: str | Sequence[str] | None
+    group_name: str | None
+    partitions_def: PartitionsDefinition | None
+    hooks: Iterable[Any] | None
+    metadata: Mapping[str, Any] | None
+    tags: Mapping[str, str] | None
+    owners: Iterable[str] | None
+    kinds: Iterable[str] | None
+    backfill_policy: BackfillPolicy | None
+    code_version: str | type[AUTO] | None
+    check_specs: Iterable[Any] | None
+
+
+class GraphMultiAssetOptions(TypedDict, total=False):
+    """The arguments of `@graph_multi_asset`: names, meaning and defaults as in Dagster."""
+
+    outs: Mapping[str, AssetOut]
+    name: str | None
+    ins: Mapping[str, AssetIn] | None
+    config: Any
+    group_name: str | None
+    partitions_def: PartitionsDefinition | None
+    hooks: Iterable[Any] | None
+    can_subset: bool
+    backfill_policy: BackfillPolicy | None
+    check_specs: Iterable[Any] | None
+
+
+_SPEC_OPTIONS = ("group_name", "partitions_def", "metadata", "tags", "owners", "kinds", "code_version")
+
+
+@overload
+def graph_asset(function: Callable[..., Any], /) -> AssetsDefinition: ...
+
+
+@overload
+def graph_asset(**options: Unpack[GraphAssetOptions]) -> Callable[[Callable[..., Any]], AssetsDefinition]: ...
+
+
+def graph_asset(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Declare that the graph of ops which a function composes makes an asset, from what it returns.
+
+    The parameters name the upstream assets. Each op is a step, named "asset.op". Raises
+    InvalidDefinitionError, naming the graph.
+    """
+    namespace = sys._getframe(1).f_locals
+    if function is not None:
+        return _define_one(function, namespace, {})
+    refuse_unknown(options, GraphAssetOptions.__annotations__, "@graph_asset")
+    return lambda decorated: _define_one(decorated, namespace, options)
+
+
+def graph_multi_asset(
+    **options: Unpack[GraphMultiAssetOptions],
+) -> Callable[[Callable[..., Any]], AssetsDefinition]:
+    """Declare that the graph of ops which a function composes makes several assets.
+
+    The function returns a dict of them by the names in `outs`. Raises InvalidDefinitionError, naming it.
+    """
+    namespace = sys._getframe(1).f_locals
+    refuse_unknown(options, GraphMultiAssetOptions.__annotations__, "@graph_multi_asset")
+    return lambda function: _define_several(function, namespace, options)
+
+
+def _define_one(
+    function: Callable[..., Any], namespace: Mapping[str, Any], options: Mapping[str, Any]
+) -> AssetsDefinition:
+    key = key_of(function, options, "graph_asset")
+    graph = _composed(function, "__".join(key.path), None, namespace, options)
+    description = options.get("description") or inspect.getdoc(function)
+    spec = AssetSpec(key, description=description, **{one: options.get(one) for one in _SPEC_OPTIONS})
+    return _defined(graph, {next(iter(graph.outs)): spec}, options)
+
+
+def _define_several(
+    function: Callable[..., Any], namespace: Mapping[str, Any], options: Mapping[str, Any]
+) -> AssetsDefinition:
+    name = options.get("name") or function.__name__
+    outs = options["outs"]
+    graph = _composed(function, name, {one: GraphOut() for one in outs}, namespace, options)
+    about = {one: options.get(one) for one in ("group_name", "partitions_def")}
+    return _defined(graph, {one: out.spec(one, **about) for one, out in outs.items()}, options)
+
+
+def _composed(
+    function: Callable[..., Any],
+    name: str,
+    outs: Mapping[str, GraphOut] | None,
+    namespace: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> GraphDefinition:
+    of_graph = {"name": name, "out": outs, "config": options.get("config"), "hooks": options.get("hooks")}
+    return compose(
+        function, {one: value for one, value in of_graph.items() if value}, GraphDefinition, namespace
+    )
+
+
+def _defined(
+    graph: GraphDefinition, specs: Mapping[str, AssetSpec], options: Mapping[str, Any]
+) -> AssetsDefinition:
+    return AssetsDefinition(
+        graph,
+        specs,
+        _dependencies(graph, options.get("ins") or {}),
+        can_subset=options.get("can_subset", False),
+        backfill_policy=options.get("backfill_policy"),
+        check_specs=options.get("check_specs") or (),
+    )
+
+
+def _dependencies(graph: GraphDefinition, ins: Mapping[str, AssetIn | AssetKey]) -> Sequence[Dependency]:
+    found = []
+    for name, one in graph.ins.items():
+        given = ins.get(name, AssetIn())
+        given = given if isinstance(given, AssetIn) else AssetIn(key=given)
+        mapping = given.partition_mapping
+        found.append(Dependency(given.resolve(name), name, one.dagster_type, mapping, given.metadata))
+    return found
