@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlorch.app.holding import holding
 from mlorch.app.loading import tools_of
+from mlorch.app.partitions import resolved
 from mlorch.app.preparing import in_hand, owners_of, prepare_run, settle_owners
 from mlorch.app.results import ExecutionResult
 from mlorch.app.targets import Partitions, resolve_targets
@@ -105,7 +106,7 @@ def run_request(
 ) -> ExecutionResult:
     """Plan and carry out a request. Raises UserErrors before any step runs; failures are in the result."""
     now = datetime.now(UTC)
-    graph = definitions.graph
+    graph = resolved(definitions.graph, instance.log)
     keys = select(request.selection, graph)
     targets = resolve_targets(graph, keys, request.partitions, now, every=request.only_stale)
     if request.executor == "processes" and isinstance(instance.store, MemoryStore):
@@ -113,7 +114,7 @@ def run_request(
     run_id = new_run_id()
     # Asked for outright, it is settled before anybody is waited for; what is stale is known only later.
     run = None if request.only_stale else _settled(definitions, request, run_id, keys)
-    asked = _Asked(request, listener, run_id, run, keys, targets, now)
+    asked = _Asked(request, listener, run_id, run, graph, keys, targets, now)
     if instance.leases is None or not targets:
         return _carry_out(definitions, instance, asked)
     with holding(instance.leases, targets, run_id, request.patience, listener.waiting):
@@ -123,7 +124,7 @@ def run_request(
 def plan_request(definitions: Definitions, instance: Instance, request: Request) -> Plan:
     """Return what `run_request` would do now, and change nothing."""
     now = datetime.now(UTC)
-    graph = definitions.graph
+    graph = resolved(definitions.graph, instance.log)
     keys = select(request.selection, graph)
     targets = resolve_targets(graph, keys, request.partitions, now, every=request.only_stale)
     assessment = assess(graph, instance.log, keys, targets, now, auto=request.auto)
@@ -173,6 +174,7 @@ class _Asked:
     listener: Listener
     run_id: str
     run: Run | None
+    graph: AssetGraph
     keys: Sequence[str]
     targets: Sequence[Slot]
     now: datetime
@@ -180,8 +182,8 @@ class _Asked:
 
 def _carry_out(definitions: Definitions, instance: Instance, asked: _Asked) -> ExecutionResult:
     """Read the history, which stands still while the targets are held, and make what is to be made."""
-    request, graph = asked.request, definitions.graph
-    assessment = assess(graph, instance.log, asked.keys, asked.targets, asked.now, auto=request.auto)
+    request = asked.request
+    assessment = assess(asked.graph, instance.log, asked.keys, asked.targets, asked.now, auto=request.auto)
     plan = make_plan(assessment, asked.targets, only_stale=request.only_stale)
     run = asked.run or _settled(definitions, request, asked.run_id, plan.assets)
     asked.listener.planned(plan)

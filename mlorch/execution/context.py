@@ -159,7 +159,8 @@ class OpExecutionContext:
         """The partitions being made, in order. Raises UserError where there are none."""
         if not self._partitions:
             raise UserError(f"{self._name} has no partitions, so no partition_key")
-        return self._partitions
+        as_key = getattr(self._partitions_def, "get_partition_key_from_str", None)
+        return self._partitions if as_key is None else [as_key(key) for key in self._partitions]
 
     @property
     def partition_key_range(self) -> PartitionKeyRange:
