@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from mlorch.errors import Failure, MlorchError
+from mlorch.errors import Failure, MlorchError, ResourceError
 from mlorch.execution.call import Call
 from mlorch.execution.capture import traceback_text
 from mlorch.execution.metadata import plain, redact, redacted
@@ -21,6 +21,8 @@ def describe(error: BaseException, call: Call) -> dict[str, Any]:
         about["metadata"] = redacted(plain(error.metadata), secrets)
     elif isinstance(error, MlorchError):
         about["exit_code"] = error.exit_code
+        if isinstance(error, ResourceError) and error.__cause__ is not None:
+            about["traceback"] = redact(_traceback(error.__cause__, call.node.op.function), secrets)
     elif isinstance(error, OSError) and error.errno in _NO_SPACE:
         about["message"] = f"{error}: no space is left to keep {call.step}; its version before is intact"
     else:

@@ -21,10 +21,11 @@ def plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """Return the text with each secret masked."""
+    """Return the text with each secret masked, and the passwords of its URLs."""
     for secret in secrets:
         text = text.replace(secret, "***")
-    return text
+    masked: str = mask(text) if "://" in text else text
+    return masked
 
 
 def redacted(value: Any, secrets: Collection[str]) -> Any:

@@ -6,7 +6,8 @@ import heapq
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -25,8 +26,9 @@ from mlorch.execution.board import Board
 from mlorch.execution.call import Kept, Outcome, Tools
 from mlorch.execution.calls import Caller
 from mlorch.execution.executors import Performing, StepExecutor
+from mlorch.execution.resources import opened
 from mlorch.execution.run import Run
-from mlorch.execution.step import perform
+from mlorch.execution.step import init_context, perform
 from mlorch.execution.writer import Writer
 from mlorch.log import EventLog, Record
 from mlorch.planning.plan import Plan, PlannedStep
@@ -67,9 +69,21 @@ class RunInHand:
     """Steps that are not over."""
     has_begun: bool = False
     result: RunResult = field(init=False)
+    _cleanups: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
         self.result = RunResult(self.run.run_id, "SUCCESS")
+
+    def begin(self) -> None:
+        """Let steps of this process share the resources; where calls travel, each step sets up its own."""
+        self.has_begun = True
+        resources = self._cleanups.enter_context(opened(self.run.resources, init_context(self.run)))
+        if resources is not self.run.resources:
+            self.run = replace(self.run, resources=resources)
+
+    def end(self) -> None:
+        """Tear down what its steps had set up."""
+        self._cleanups.close()
 
 
 class Runner:
@@ -119,6 +133,7 @@ class Runner:
         """End every run that has begun and not ended."""
         for hand in self._runs:
             if hand.has_begun and hand.waiting:
+                hand.end()
                 hand.result.status = status
                 self._writer.add(_finished(hand.result, reason))
 
@@ -156,7 +171,7 @@ class Runner:
     def _begin(self, step: PlannedStep) -> RunInHand:
         hand = self._runs[step.run]
         if not hand.has_begun:
-            hand.has_begun = True
+            hand.begin()
             self._writer.add(hand.started)
         return hand
 
@@ -164,6 +179,7 @@ class Runner:
         hand = self._runs[step.run]
         hand.waiting -= 1
         if not hand.waiting:
+            hand.end()
             self._writer.add(_finished(hand.result, ""))
 
     def _about(self, step: PlannedStep) -> dict[str, Any]:

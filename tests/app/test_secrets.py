@@ -36,6 +36,7 @@ class Api(Config):
 @asset
 def numbers(context, database: Database, config: Api) -> list[int]:
     print("printed", database.url, database.credentials.password, config.token, config.hosts)
+    print("another", "pg://you:__PLAIN__@db")
     print("to stderr", database, config.token, file=sys.stderr)
     context.log.warning("logged %s %s", database.keys, config)
     found = {"url": database.url, "deep": [{"token": config.token}], "of another": "pg://you:__PLAIN__@db"}
