@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from mlorch.definitions.dependencies import OutputMapping as OutputMapping
     from mlorch.definitions.dimensions import DimensionPartitionMapping as DimensionPartitionMapping
     from mlorch.definitions.dimensions import MultiPartitionMapping as MultiPartitionMapping
+    from mlorch.definitions.dimensions import (
+        MultiToSingleDimensionPartitionMapping as MultiToSingleDimensionPartitionMapping,
+    )
     from mlorch.definitions.dynamic import AddDynamicPartitionsRequest as AddDynamicPartitionsRequest
     from mlorch.definitions.dynamic import DeleteDynamicPartitionsRequest as DeleteDynamicPartitionsRequest
     from mlorch.definitions.dynamic import DynamicPartitionsDefinition as DynamicPartitionsDefinition
@@ -80,6 +83,9 @@ if TYPE_CHECKING:
     from mlorch.definitions.multi import MultiPartitionsDefinition as MultiPartitionsDefinition
     from mlorch.definitions.multi_assets import AssetOut as AssetOut
     from mlorch.definitions.multi_assets import multi_asset as multi_asset
+    from mlorch.definitions.named import (
+        SpecificPartitionsPartitionMapping as SpecificPartitionsPartitionMapping,
+    )
     from mlorch.definitions.named import StaticPartitionMapping as StaticPartitionMapping
     from mlorch.definitions.nodes import GraphIn as GraphIn
     from mlorch.definitions.nodes import GraphOut as GraphOut
@@ -184,7 +190,9 @@ _HOMES = {
     "mlorch.definitions.dependencies": (
         "DependencyDefinition InputMapping MultiDependencyDefinition NodeInvocation OutputMapping"
     ),
-    "mlorch.definitions.dimensions": "DimensionPartitionMapping MultiPartitionMapping",
+    "mlorch.definitions.dimensions": (
+        "DimensionPartitionMapping MultiPartitionMapping MultiToSingleDimensionPartitionMapping"
+    ),
     "mlorch.definitions.dynamic": (
         "AddDynamicPartitionsRequest DeleteDynamicPartitionsRequest DynamicPartitionsDefinition"
     ),
@@ -213,7 +221,7 @@ _HOMES = {
     ),
     "mlorch.definitions.multi": "MultiPartitionKey MultiPartitionsDefinition",
     "mlorch.definitions.multi_assets": "AssetOut multi_asset",
-    "mlorch.definitions.named": "StaticPartitionMapping",
+    "mlorch.definitions.named": "SpecificPartitionsPartitionMapping StaticPartitionMapping",
     "mlorch.definitions.nodes": "GraphIn GraphOut",
     "mlorch.definitions.observables": "multi_observable_source_asset observable_source_asset",
     "mlorch.definitions.ops": "DynamicOut DynamicOutput In Nothing OpDefinition Out op",
