@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection, Engine, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, tuple_, update
 
 from mlorch.storage.leases import IsAlive
 from mlorch.storage.processes import birth_of, is_alive
@@ -93,6 +93,7 @@ class SqlClaims:
     ) -> bool:
         if not limits:
             return True
+        birth = self._birth_of(claimant.pid)
         with writing(self._engine) as connection:
             living = self._bury(connection, now)
             others = [one for one in living if one.claimant != claimant[:2]]
@@ -108,23 +109,28 @@ class SqlClaims:
                     is_held=name in before and before[name].is_held,
                     host=claimant.host,
                     pid=claimant.pid,
-                    birth=self._birth_of(claimant.pid),
+                    birth=birth,
                     expires=now + ttl,
                 )
                 for name, slots in limits.items()
             ]
+            given = admit([*others, *asked])
+            if claimant[:2] in given:
+                asked = [replace(one, is_held=True) for one in asked]
             if not _is_kept(asked, before, ttl):
-                connection.execute(delete(claims).where(_CLAIMANT.in_([claimant[:2]])))
-                connection.execute(insert(claims), [asdict(one) for one in asked])
-            return claimant[:2] in self._give(connection, [*others, *asked]) or all(
-                one.is_held for one in asked
-            )
+                if before:
+                    connection.execute(_GIVE_BACK, {"owner_": claimant.owner, "item_": claimant.item})
+                connection.execute(_CLAIM, [_row(one) for one in asked])
+            _hold(connection, given - {claimant[:2]})
+            return all(one.is_held for one in asked)
 
     def give_back(self, owner: str, item: str | None, now: float) -> None:
-        query = delete(claims).where(claims.c.owner == owner)
         with writing(self._engine) as connection:
-            connection.execute(query if item is None else query.where(claims.c.item == item))
-            self._give(connection, self._bury(connection, now))
+            if item is None:
+                connection.execute(_GIVE_ALL_BACK, {"owner_": owner})
+            else:
+                connection.execute(_GIVE_BACK, {"owner_": owner, "item_": item})
+            _hold(connection, admit(self._bury(connection, now)))
 
     def all(self, now: float) -> list[Claim]:
         with reading(self._engine) as connection:
@@ -153,13 +159,6 @@ class SqlClaims:
             connection.execute(delete(claims).where(_CLAIMANT.in_(sorted(dead))))
         return living
 
-    def _give(self, connection: Connection, living: Iterable[Claim]) -> set[tuple[str, str]]:
-        """Give slots to all who wait and for whom there is room; return who they are."""
-        given = admit(living)
-        if given:
-            connection.execute(update(claims).where(_CLAIMANT.in_(sorted(given))).values(is_held=True))
-        return given
-
 
 def admit(living: Iterable[Claim]) -> set[tuple[str, str]]:
     """Return the claimants that wait and for whom there is room, given to in the order of their rank."""
@@ -180,13 +179,27 @@ def admit(living: Iterable[Claim]) -> set[tuple[str, str]]:
 
 _CLAIMANT = tuple_(claims.c.owner, claims.c.item)
 
+_READ = select(claims)
+_CLAIM = insert(claims)
+_GIVE_ALL_BACK = delete(claims).where(claims.c.owner == bindparam("owner_"))
+_GIVE_BACK = _GIVE_ALL_BACK.where(claims.c.item == bindparam("item_"))
+
 
 def _rank(claim: Claim) -> tuple[int, float, str, str, str]:
     return -claim.priority, claim.since, claim.owner, claim.item, claim.name
 
 
 def _read(connection: Connection) -> list[Claim]:
-    return [Claim(*row) for row in connection.execute(select(claims))]
+    return [Claim(*row) for row in connection.execute(_READ)]
+
+
+def _row(claim: Claim) -> dict[str, Any]:
+    return {column.name: getattr(claim, column.name) for column in claims.c}
+
+
+def _hold(connection: Connection, given: set[tuple[str, str]]) -> None:
+    if given:
+        connection.execute(update(claims).where(_CLAIMANT.in_(sorted(given))).values(is_held=True))
 
 
 def _is_kept(asked: Iterable[Claim], before: Mapping[str, Claim], ttl: float) -> bool:
