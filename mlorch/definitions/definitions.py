@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from mlorch.definitions.assets import AssetsDefinition
+from mlorch.definitions.doubles import with_doubles
 from mlorch.definitions.graph import AssetGraph, make_graph
 from mlorch.definitions.io import IOManager
 from mlorch.definitions.jobs import AssetJob
@@ -39,7 +40,7 @@ class Definitions:
         self.schedules: dict[str, ScheduleDefinition] = _named(schedules, "schedule")
         self.sensors: dict[str, SensorDefinition] = _named(sensors, "sensor")
         self.jobs: dict[str, AssetJob] = _named((*jobs, *self._jobs_meant()), "job")
-        self.resources = dict(resources or {})
+        self.resources = with_doubles(resources)
         self.graph: AssetGraph = make_graph(self.assets)
         self._check_jobs()
         _check_resources(self.graph, self.resources)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mlorch.definitions.doubles import with_doubles
 from mlorch.definitions.resources import InitResourceContext, RequiredResources
 from mlorch.errors import UserError, nearest
 from mlorch.execution.resources import opened
@@ -54,7 +55,7 @@ def opened_resources(
     resource_config: Mapping[str, Any] | None = None,
 ) -> Iterator[Mapping[str, Any]]:
     """Yield the resources by name; each is set up when it is first asked for."""
-    given = resources or {}
+    given = with_doubles(resources)
     config = {name: one.get("config", {}) for name, one in (resource_config or {}).items()}
     settled, _ = settle_resources(given, given, config)
     with opened(settled, InitResourceContext(instance=instance)) as found:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from threading import Lock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 
 from mlorch import (
     AssetSelection,
+    ConfigurableResource,
     Instance,
     StaticPartitionsDefinition,
     asset,
+    build_asset_context,
     instance_for_test,
     materialize,
     materialize_to_memory,
 )
 from mlorch.errors import UserError
 from mlorch.iomanagers.memory import InMemoryIOManager
+
+
+class Service(ConfigurableResource):
+    url: str
+
+    def answer(self) -> int:
+        raise NotImplementedError
 
 
 @asset
@@ -79,6 +89,20 @@ def test_what_fails_is_raised_or_told():
     with pytest.raises(ValueError, match="no"):
         materialize_to_memory([broken])
     assert not materialize_to_memory([broken], raise_on_error=False).success
+
+
+@pytest.mark.parametrize("double", [MagicMock(), Mock(spec=Service)], ids=["any", "of its class"])
+@pytest.mark.parametrize("make", [materialize, materialize_to_memory])
+def test_a_double_stands_for_a_resource(make, double):
+    double.answer.return_value = 42
+
+    @asset
+    def asking(service: Service) -> int:
+        return service.answer()
+
+    assert make([asking], resources={"service": double}).asset_value("asking") == 42
+    assert asking(build_asset_context(resources={"service": double})) == 42
+    assert asking(double) == asking(service=double) == 42
 
 
 def test_an_io_manager_is_refused():
