@@ -1,7 +1,8 @@
-"""Pools: how many steps that need one thing, such as a GPU, may run at once, whoever runs them."""
+"""What lets steps and runs begin: how many go at once over all processes, whoever runs them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 
@@ -19,5 +20,15 @@ class Pools(Protocol):
         """Give the step's slot back, or its place in the queue."""
 
 
+class Gate(Protocol):
+    """The limits of runs at once, for one who carries out many runs and waits for none."""
+
+    def try_admit(self, run_id: str, tags: Mapping[str, str]) -> bool:
+        """Let a run begin, or take its place in the queue and return False; never waits."""
+
+    def leave(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Say that a run has ended, or waits no longer."""
+
+
 POLL = 0.25
-"""Seconds after which a pool that was full is worth asking again."""
+"""Seconds after which what was full is worth asking again."""
