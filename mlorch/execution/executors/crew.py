@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, InvalidStateError, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -78,14 +79,16 @@ class Crew(Generic[W]):
             calls = list(self._waiting)
             self._waiting.clear()
         for call in calls:
-            call.future.set_exception(WorkerError(reason))
+            _settle(call, WorkerError(reason))
 
     def stop(self) -> None:
         self.fail("the run was broken off before a worker was free for the step")
         with self._lock:
-            busy = list(self._busy.values())
-        for worker in busy:
+            busy = list(self._busy.items())
+        for call, worker in busy:
             worker.end()
+            # An interrupt may have come before the worker was given the call.
+            _settle(call, WorkerError("the run was broken off while the step was performed"))
 
     def __enter__(self) -> Self:
         return self
@@ -115,13 +118,13 @@ class Crew(Generic[W]):
 
     def _finish(self, call: _Call, worker: W, answer: Future[bytes]) -> None:
         with self._lock:
-            del self._busy[call]
+            self._busy.pop(call, None)
             if worker.is_alive:
                 self.free.append(worker)
         try:
             self.advance()
         finally:
-            _settle(call, answer)
+            _settle(call, answer.exception() or answer.result())
 
 
 def _failed(error: Exception) -> Performing:
@@ -130,13 +133,19 @@ def _failed(error: Exception) -> Performing:
     return future
 
 
-def _settle(call: _Call, answer: Future[bytes]) -> None:
-    try:
-        value = unpack(answer.result())
-    except BaseException as error:  # noqa: BLE001 - what a call raises is its result
-        call.future.set_exception(_judged(error, call))
-    else:
-        call.future.set_result(value)
+def _settle(call: _Call, answer: bytes | BaseException) -> None:
+    """Let a call be done, unless it is."""
+    value, error = None, answer if isinstance(answer, BaseException) else None
+    if isinstance(answer, bytes):
+        try:
+            value = unpack(answer)
+        except BaseException as raised:  # noqa: BLE001 - what a call raises is its result
+            error = raised
+    with suppress(InvalidStateError):
+        if error is None:
+            call.future.set_result(value)
+        else:
+            call.future.set_exception(_judged(error, call))
 
 
 def _judged(error: BaseException, call: _Call) -> BaseException:
