@@ -13,6 +13,7 @@ from mlorch.app.preparing import in_hand, prepare_run
 from mlorch.app.results import ExecutionResult
 from mlorch.definitions import graphs, jobs
 from mlorch.definitions.graph import make_graph
+from mlorch.definitions.mapped import config_of
 from mlorch.definitions.nodes import AssetValue
 from mlorch.errors import UserError
 from mlorch.events import AssetMaterialized
@@ -97,7 +98,7 @@ def run_job(
         [job],
         None,
         all_resources,
-        run_config=run_config if run_config is not None else job.config,
+        run_config=config_of(job.config, partition_key, run_config),
         job=job.name,
         tags={**job.tags, **(tags or {})},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from mlorch.events import AssetMaterialized, AssetObserved, Event
 from mlorch.execution.executors import open_executor
 from mlorch.execution.run import Run
 from mlorch.execution.runner import RunResult, carry_out
+from mlorch.execution.settling import read_sections
 from mlorch.instance import Instance
 from mlorch.iomanagers.memory import MemoryStore
 from mlorch.log import EventLog, History, Slot
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from mlorch.definitions.assets import AssetsDefinition
     from mlorch.definitions.config import RunConfig
     from mlorch.definitions.selections import CoercibleToAssetSelection
-    from mlorch.definitions.specs import AssetSpec
+    from mlorch.definitions.specs import AssetSpec, RetryPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,10 @@ class Request:
     only_stale: bool = False
     run_config: RunConfig | Mapping[str, Any] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    op_retry_policy: RetryPolicy | None = None
+    """For steps that have none of their own."""
+    hooks: frozenset[Any] = frozenset()
+    """For every step, beside its own."""
     job: str | None = None
     executor: str = "in_process"
     workers: int = 1
@@ -105,6 +110,7 @@ def run_request(
     listener: Listener = Listener(),
 ) -> ExecutionResult:
     """Plan and carry out a request. Raises UserErrors before any step runs; failures are in the result."""
+    request = _as_configured(request)
     now = datetime.now(UTC)
     graph = resolved(definitions.graph, instance.log)
     keys = select(request.selection, graph)
@@ -184,7 +190,9 @@ def _carry_out(definitions: Definitions, instance: Instance, asked: _Asked) -> E
     """Read the history, which stands still while the targets are held, and make what is to be made."""
     request = asked.request
     assessment = assess(asked.graph, instance.log, asked.keys, asked.targets, asked.now, auto=request.auto)
-    plan = make_plan(assessment, asked.targets, only_stale=request.only_stale)
+    plan = make_plan(assessment, asked.targets, only_stale=request.only_stale).with_defaults(
+        request.op_retry_policy, request.hooks
+    )
     run = asked.run or _settled(definitions, request, asked.run_id, plan.assets)
     asked.listener.planned(plan)
     if not plan.steps:
@@ -208,6 +216,15 @@ def _carry_out(definitions: Definitions, instance: Instance, asked: _Asked) -> E
             listen=asked.listener.happened,
         )
     return ExecutionResult(hand.result, plan, instance, run.resources)
+
+
+def _as_configured(request: Request) -> Request:
+    """Return the request with the executor and workers that its run config names, if it names any."""
+    told = read_sections(request.run_config)
+    if told.executor is None and told.workers is None:
+        return request
+    executor, workers = told.executor or request.executor, told.workers or request.workers
+    return replace(request, executor=executor, workers=workers)
 
 
 def _settled(definitions: Definitions, request: Request, run_id: str, keys: Iterable[str]) -> Run:

@@ -65,7 +65,7 @@ class JobDefinition(Importable):
         self.executor_def = executor_def
         self.hooks = frozenset(hooks or ())
         self.op_retry_policy = op_retry_policy
-        self.partitions_def = partitions_def
+        self.partitions_def = partitions_def or getattr(config, "partitions_def", None)
         self.input_values = dict(input_values or {})
         self.op_nodes = {path: self._own(node) for path, node in graph.op_nodes.items()}
         """The ops of its graph by path, with what the job says of all of them."""
@@ -105,7 +105,7 @@ def define_asset_job(
     return AssetJob(
         name,
         selection,
-        partitions_def,
+        partitions_def or getattr(config, "partitions_def", None),
         config,
         description,
         {**(tags or {}), **(run_tags or {})},
