@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlorch.app.loading import load_asset as load_asset
     from mlorch.app.materializing import materialize as materialize
     from mlorch.app.observing import observe as observe
+    from mlorch.app.projects import Definitions as Definitions
     from mlorch.app.results import ExecutionResult as ExecutionResult
     from mlorch.definitions.assets import AssetsDefinition as AssetsDefinition
     from mlorch.definitions.assets import asset as asset
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from mlorch.definitions.config import Config as Config
     from mlorch.definitions.config import PermissiveConfig as PermissiveConfig
     from mlorch.definitions.config import RunConfig as RunConfig
-    from mlorch.definitions.definitions import Definitions as Definitions
     from mlorch.definitions.definitions import load_assets_from_modules as load_assets_from_modules
     from mlorch.definitions.dependencies import DependencyDefinition as DependencyDefinition
     from mlorch.definitions.dependencies import InputMapping as InputMapping
@@ -54,15 +54,15 @@ if TYPE_CHECKING:
     from mlorch.definitions.factories import resource as resource
     from mlorch.definitions.graph_assets import graph_asset as graph_asset
     from mlorch.definitions.graph_assets import graph_multi_asset as graph_multi_asset
-    from mlorch.definitions.io import IOManager as IOManager
     from mlorch.definitions.io import InputContext as InputContext
+    from mlorch.definitions.io import IOManager as IOManager
     from mlorch.definitions.io import OutputContext as OutputContext
     from mlorch.definitions.jobs import define_asset_job as define_asset_job
     from mlorch.definitions.keys import AssetKey as AssetKey
     from mlorch.definitions.managers import ConfigurableIOManager as ConfigurableIOManager
     from mlorch.definitions.managers import ConfigurableIOManagerFactory as ConfigurableIOManagerFactory
-    from mlorch.definitions.managers import IOManagerDefinition as IOManagerDefinition
     from mlorch.definitions.managers import InputManagerDefinition as InputManagerDefinition
+    from mlorch.definitions.managers import IOManagerDefinition as IOManagerDefinition
     from mlorch.definitions.managers import input_manager as input_manager
     from mlorch.definitions.managers import io_manager as io_manager
     from mlorch.definitions.mapped import ConfigMapping as ConfigMapping
@@ -182,11 +182,12 @@ _HOMES = {
     "mlorch.app.loading": "load_asset",
     "mlorch.app.materializing": "materialize",
     "mlorch.app.observing": "observe",
+    "mlorch.app.projects": "Definitions",
     "mlorch.app.results": "ExecutionResult",
     "mlorch.definitions.assets": "AssetsDefinition asset",
     "mlorch.definitions.checks": "AssetCheckKey AssetCheckResult AssetCheckSeverity AssetCheckSpec",
     "mlorch.definitions.config": "Config PermissiveConfig RunConfig",
-    "mlorch.definitions.definitions": "Definitions load_assets_from_modules",
+    "mlorch.definitions.definitions": "load_assets_from_modules",
     "mlorch.definitions.dependencies": (
         "DependencyDefinition InputMapping MultiDependencyDefinition NodeInvocation OutputMapping"
     ),
