@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from mlorch.definitions.graph import AssetGraph
+from mlorch.definitions.multi import MultiPartitionsDefinition
 from mlorch.definitions.partitions import PartitionKeyRange, PartitionsDefinition
 from mlorch.errors import UnknownPartitionError, UserError
 from mlorch.log import Slot
@@ -54,7 +56,11 @@ def resolve_targets(
         if definition is None:
             slots.append((key, None))
         else:
-            slots.extend((key, one) for one in _chosen(key, definition, partitions, now))
+            chosen = _chosen(key, definition, partitions, now)
+            if key in graph.nodes[key].upstream and isinstance(definition, MultiPartitionsDefinition):
+                # It reads earlier windows of itself, whatever comes first in its keys.
+                chosen = sorted(chosen, key=partial(_start, definition))
+            slots.extend((key, one) for one in chosen)
     return slots
 
 
@@ -70,6 +76,10 @@ def _chosen(
     except UnknownPartitionError as error:
         raise UnknownPartitionError(f"asset {key!r}: {error}") from None
     return definition.get_partition_keys(now)
+
+
+def _start(definition: MultiPartitionsDefinition, key: str) -> float:
+    return definition.time_window_for_partition_key(key).start.timestamp()
 
 
 def _some(keys: Sequence[str]) -> str:

@@ -9,12 +9,15 @@ from mlorch import (
     AssetIn,
     DailyPartitionsDefinition,
     Definitions,
+    DimensionPartitionMapping,
     DynamicPartitionsDefinition,
     Instance,
     MultiPartitionKey,
+    MultiPartitionMapping,
     MultiPartitionsDefinition,
     SpecificPartitionsPartitionMapping,
     StaticPartitionsDefinition,
+    TimeWindowPartitionMapping,
     asset,
     materialize,
 )
@@ -185,3 +188,19 @@ def test_an_asset_of_static_dimensions_is_made_over_all_of_them(instance: Instan
 
     result = materialize([cell, cells], only_stale=True, instance=instance)
     assert result.asset_value("cells") == ["1|a", "2|a"]
+
+
+def test_an_asset_of_several_dimensions_may_read_its_own_earlier_windows() -> None:
+    days = DailyPartitionsDefinition("2024-01-01", "2024-01-04")
+    place = StaticPartitionsDefinition(["x", "y"])
+    before = DimensionPartitionMapping("date", TimeWindowPartitionMapping(start_offset=-1, end_offset=-1))
+
+    @asset(
+        partitions_def=MultiPartitionsDefinition({"date": days, "at": place}),
+        ins={"total": AssetIn(partition_mapping=MultiPartitionMapping({"date": before}))},
+    )
+    def total(total: dict[str, int]) -> int:
+        return 1 + sum(total.values())
+
+    result = materialize([total], only_stale=True)
+    assert result.asset_value("total", "x|2024-01-03") == 7
