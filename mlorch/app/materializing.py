@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlorch.app.holding import holding
+from mlorch.app.limits import admitted
 from mlorch.app.loading import tools_of
 from mlorch.app.partitions import resolved
 from mlorch.app.preparing import in_hand, owners_of, prepare_run, settle_owners
@@ -16,6 +17,7 @@ from mlorch.app.results import ExecutionResult
 from mlorch.app.targets import Partitions, resolve_targets
 from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.graph import AssetGraph
+from mlorch.definitions.limits import Limits
 from mlorch.errors import UserError
 from mlorch.events import AssetMaterialized, AssetObserved, Event
 from mlorch.execution.executors import open_executor
@@ -59,7 +61,9 @@ class Request:
     source: Mapping[str, Any] = field(default_factory=dict)
     git: Mapping[str, Any] | None = None
     patience: float | None = None
-    """Seconds to wait for somebody who makes the same partitions; None waits as long as it takes."""
+    """Seconds to wait for a limit, and for who makes the same partitions; None waits as long as it takes."""
+    limits: Limits = field(default_factory=Limits)
+    """How many runs and steps go at once, over all processes that see the instance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,11 @@ def run_request(
     asked = _Asked(request, listener, run_id, run, graph, keys, targets, now)
     if instance.leases is None or not targets:
         return _carry_out(definitions, instance, asked)
-    with holding(instance.leases, targets, run_id, request.patience, listener.waiting):
+    patience, tell = request.patience, listener.waiting
+    with (
+        admitted(instance, request.limits, run_id, request.tags, patience=patience, waiting=tell),
+        holding(instance.leases, targets, run_id, patience, tell),
+    ):
         return _carry_out(definitions, instance, asked)
 
 

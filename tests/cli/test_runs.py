@@ -6,8 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 from mlorch import Instance
+from mlorch.app.canceling import cancel_runs
+from mlorch.app.limits import admitted
+from mlorch.definitions.limits import Limits
 from mlorch.events import RunStarted
 
 SLOW = """
@@ -53,3 +57,14 @@ def test_canceling_says_what_became_of_each_run(project):
     found = json.loads(project("runs", "cancel", "--all", "--json").out)
     assert found == [{"run_id": "dead" * 8, "status": "DEAD"}]
     assert f"run {'dead' * 8} has ended already: CANCELED" in project("runs", "cancel", "dead").err
+
+
+def test_a_run_waits_for_the_limit_of_runs(project):
+    project.edit("pyproject.toml", "[tool.mlorch.mlflow]", "max_concurrent_runs = 1\n[tool.mlorch.mlflow]")
+    told: list[str] = []
+    with Instance.local(project.folder) as instance, admitted(instance, Limits(runs=1), "other", {}):
+        threading.Timer(1.0, lambda: cancel_runs(instance, [], every=True)).start()
+        told.append(project("materialize", "numbers").err)
+    assert "the limit of runs (1 at once, held by other) is reached; run " in told[0]
+    assert " was canceled while it waited: canceled by " in told[0]
+    assert project("materialize", "numbers").code == 0
