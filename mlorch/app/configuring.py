@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlorch.app.preparing import configs_of, owners_of, resource_names
+from mlorch.app.preparing import Owner, configs_of, owners_of, resource_names
 from mlorch.definitions.config import Config, RunConfig
 from mlorch.definitions.definitions import Definitions
+from mlorch.definitions.jobs import JobDefinition
 from mlorch.definitions.mapped import ConfigMapping, PartitionedConfig
 from mlorch.definitions.schemas import node_place, run_scaffold, run_schema, run_sections
 from mlorch.execution.settling import Path, needed_names, read_sections, settle_configs, settle_resources
@@ -29,10 +30,12 @@ class Configurable:
 def configurable(definitions: Definitions, name: str) -> Configurable:
     """Return the job called `name`, or the assets of a selection. Raises InvalidSelectionError."""
     job = definitions.jobs.get(name)
-    selection = job.selection if job is not None else name
-    keys = select(selection, definitions.graph)
     graph = definitions.graph
-    owners = list(owners_of(graph, keys))
+    owners: list[Owner]
+    if isinstance(job, JobDefinition):
+        owners = [job]
+    else:
+        owners = list(owners_of(graph, select(job.selection if job is not None else name, graph)))
     taken = {name for owner in owners for name in resource_names(owner, graph)}
     names = needed_names(definitions.resources, taken)
     return Configurable(

@@ -18,6 +18,7 @@ from typing import Any
 
 from mlorch.app.holding import command_line
 from mlorch.definitions.definitions import Definitions, load_assets_from_modules
+from mlorch.definitions.jobs import AssetJob
 from mlorch.errors import InvalidConfigError, InvalidDefinitionError, InvalidSelectionError, MlorchError
 from mlorch.instance import Instance
 from mlorch.planning.selection import select
@@ -115,6 +116,8 @@ def git_state(folder: Path) -> dict[str, Any] | None:
 
 def _check_jobs(definitions: Definitions) -> None:
     for job in definitions.jobs.values():
+        if not isinstance(job, AssetJob):
+            continue
         try:
             select(job.selection, definitions.graph)
         except InvalidSelectionError as error:

@@ -13,6 +13,7 @@ import typer
 from mlorch.cli.assets import assets
 from mlorch.cli.config import config
 from mlorch.cli.init import init
+from mlorch.cli.job import job
 from mlorch.cli.lineage import lineage
 from mlorch.cli.load import load, restore
 from mlorch.cli.materialize import materialize
@@ -39,6 +40,7 @@ for command in (new, init, materialize, status, lineage, load, restore, mirror, 
     app.command()(command)
 app.add_typer(assets, name="assets")
 app.add_typer(partitions, name="partitions")
+app.add_typer(job, name="job")
 app.add_typer(runs, name="runs")
 app.add_typer(config, name="config")
 app.add_typer(pools, name="pools")

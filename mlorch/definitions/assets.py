@@ -224,6 +224,11 @@ def key_of(function: Callable[..., Any], options: Mapping[str, Any], decorator: 
     return AssetKey(name).with_prefix(prefix) if prefix else AssetKey(name)
 
 
+def chosen(options: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return some of a decorator's options; None for what was not given."""
+    return {name: options.get(name) for name in names}
+
+
 def arguments_of(
     owner: str, signature: Signature, ins: Mapping[str, AssetIn | AssetKey]
 ) -> Iterable[Dependency]:
@@ -302,7 +307,7 @@ def _define(
         key,
         deps=options.get("deps"),
         description=options.get("description") or inspect.getdoc(function),
-        **{name: options.get(name) for name in _SPEC_OPTIONS},
+        **chosen(options, _SPEC_OPTIONS),
     )
     out = Out(
         signature.returns if options.get("dagster_type") is None else options["dagster_type"],

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.doubles import with_doubles
+from mlorch.definitions.executors import ExecutorDefinition
 from mlorch.definitions.graph import AssetGraph, make_graph
 from mlorch.definitions.io import IOManager
-from mlorch.definitions.jobs import AssetJob
+from mlorch.definitions.jobs import AssetJob, JobDefinition
 from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.ops import OpDefinition
 from mlorch.definitions.schedules import ScheduleDefinition
@@ -31,36 +32,41 @@ class Definitions:
         self,
         assets: Iterable[AssetsDefinition | AssetSpec] = (),
         *,
-        jobs: Iterable[AssetJob] = (),
+        jobs: Iterable[AssetJob | JobDefinition] = (),
         schedules: Iterable[ScheduleDefinition] = (),
         sensors: Iterable[SensorDefinition] = (),
         resources: Mapping[str, Any] | None = None,
+        executor: ExecutorDefinition | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> None:
         self.assets = tuple(assets)
         self.schedules: dict[str, ScheduleDefinition] = _named(schedules, "schedule")
         self.sensors: dict[str, SensorDefinition] = _named(sensors, "sensor")
-        self.jobs: dict[str, AssetJob] = _named((*jobs, *self._jobs_meant()), "job")
+        self.executor = executor
+        self.metadata = dict(metadata or {})
+        self.jobs: dict[str, AssetJob | JobDefinition] = _named((*jobs, *self._jobs_meant()), "job")
         self.resources = with_doubles(resources)
         self.graph: AssetGraph = make_graph(self.assets)
         self._check_jobs()
         _check_resources(self.graph, self.resources)
+        self._check_ops()
 
-    def resolve_job_def(self, name: str) -> AssetJob:
+    def job(self, name: str) -> AssetJob | JobDefinition:
         """Return the job called `name`. Raises InvalidDefinitionError, suggesting the nearest."""
         try:
             return self.jobs[name]
         except KeyError:
             raise InvalidDefinitionError(f"there is no job {name!r}{nearest(name, self.jobs)}") from None
 
-    @staticmethod
-    def merge(*several: Definitions) -> Definitions:
+    @classmethod
+    def merge(cls, *several: Definitions) -> Self:
         """Return all of them as one. Raises InvalidDefinitionError where two differ on a resource."""
         resources: dict[str, Any] = {}
         for one in several:
             for name, resource in one.resources.items():
                 if resources.setdefault(name, resource) is not resource:
                     raise InvalidDefinitionError(f"the resource {name!r} is declared twice, differently")
-        return Definitions(
+        return cls(
             [asset for one in several for asset in one.assets],
             jobs=[job for one in several for job in one.jobs.values()],
             schedules=[schedule for one in several for schedule in one.schedules.values()],
@@ -68,8 +74,15 @@ class Definitions:
             resources=resources,
         )
 
-    def _jobs_meant(self) -> list[AssetJob]:
-        return [one.job for one in self._timed() if isinstance(one.job, AssetJob)]
+    def _jobs_meant(self) -> list[AssetJob | JobDefinition]:
+        return [one.job for one in self._timed() if isinstance(one.job, AssetJob | JobDefinition)]
+
+    def _check_ops(self) -> None:
+        for job in self.jobs.values():
+            if isinstance(job, JobDefinition):
+                for path, node in job.op_nodes.items():
+                    known = {**self.resources, **job.resource_defs}
+                    _check_op_resources(f"job {job.name!r}, op {path!r}", node.op, known)
 
     def _timed(self) -> Iterator[ScheduleDefinition | SensorDefinition]:
         yield from self.schedules.values()

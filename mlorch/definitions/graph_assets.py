@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
-from mlorch.definitions.assets import AssetsDefinition, Dependency, key_of, refuse_unknown
+from mlorch.definitions.assets import AssetsDefinition, Dependency, chosen, key_of, refuse_unknown
 from mlorch.definitions.graphs import GraphDefinition, compose
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey
 from mlorch.definitions.multi_assets import AssetOut
@@ -96,7 +96,7 @@ def _define_one(
     key = key_of(function, options, "graph_asset")
     graph = _composed(function, "__".join(key.path), None, namespace, options)
     description = options.get("description") or inspect.getdoc(function)
-    spec = AssetSpec(key, description=description, **{one: options.get(one) for one in _SPEC_OPTIONS})
+    spec = AssetSpec(key, description=description, **chosen(options, _SPEC_OPTIONS))
     return _defined(graph, {next(iter(graph.outs)): spec}, options)
 
 

@@ -172,7 +172,7 @@ def _kinds(returns: Any, count: int) -> Sequence[Any]:
 def _refuse_differences(owner: str, specs: Mapping[str, AssetSpec]) -> None:
     if len({spec.partitions_def for spec in specs.values()}) > 1:
         raise InvalidDefinitionError(
-            f"{owner}: all its assets are made together and need the same partitions_def; give it to the decorator"
+            f"{owner}: all its assets are made together and need one partitions_def; give it to the decorator"
         )
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
-from mlorch.definitions.assets import AssetsDefinition, arguments_of, key_of, make_op, refuse_unknown
+from mlorch.definitions.assets import AssetsDefinition, arguments_of, chosen, key_of, make_op, refuse_unknown
 from mlorch.definitions.keys import CoercibleToAssetKey
 from mlorch.definitions.ops import Out
 from mlorch.definitions.signature import read_signature
@@ -94,7 +94,7 @@ def _define(
     signature = read_signature(function, owner, namespace)
     named = ("metadata", "group_name", "partitions_def", "tags")
     description = options.get("description") or inspect.getdoc(function)
-    spec = AssetSpec(key, description=description, **{one: options.get(one) for one in named})
+    spec = AssetSpec(key, description=description, **chosen(options, named))
     out = Out(None, io_manager_key=options.get("io_manager_key"), metadata=spec.metadata)
     return AssetsDefinition(
         make_op(function, "__".join(key.path), signature, {"result": out}, options),

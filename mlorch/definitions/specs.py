@@ -205,11 +205,11 @@ class AssetSpec:
         """Return a copy with these attributes beside its own."""
         return replace(
             self,
-            deps=(*self.deps, *deps),
+            deps=(*self.deps, *map(AssetDep.of, deps)),
             metadata={**self.metadata, **(metadata or {})},
             owners=(*self.owners, *owners),
             tags={**self.tags, **(tags or {})},
-            kinds={*self.kinds, *kinds},
+            kinds=tuple({*self.kinds, *kinds}),
         )
 
     def placed(self, renamed: Mapping[str, AssetKey], group_name: str | None) -> AssetSpec:

@@ -12,7 +12,7 @@ from mlorch.definitions.ops import Nothing, Out
 from mlorch.definitions.resources import RequiredResources
 from mlorch.definitions.results import NO_VALUE
 from mlorch.definitions.signature import EMPTY
-from mlorch.definitions.specs import CONTENT
+from mlorch.definitions.specs import CONTENT, AssetSpec
 from mlorch.errors import TypeCheckError
 from mlorch.events import AssetMaterialized, Input
 from mlorch.execution.arguments import owner_name, path_of
@@ -82,19 +82,8 @@ class Keeper:
         call, run = self._call, self._call.run
         spec = call.maker.specs[target.output]
         out = call.node.op.outs[produced.output]
-        kind, manager, stored, metadata = self._store(
-            produced,
-            out,
-            OutputContext(
-                spec.key,
-                target.slot[1],
-                path=path_of(target.slot),
-                store=self._tools.store,
-                definition_metadata=spec.metadata,
-                partitions_def=spec.partitions_def,
-                **self._about(produced, self._part(out, target)),
-            ),
-        )
+        context = self._output_context(produced, out, target, spec)
+        kind, manager, stored, metadata = self._store(produced, out, context)
         config, digest = self._settled()
         inputs = self._inputs(target)
         version, is_user_provided = self._version(target, produced, inputs, digest, stored)
@@ -115,15 +104,24 @@ class Keeper:
             default_config_digest=target.default_config_digest,
             data_version=version,
             is_user_provided=is_user_provided,
-            content_hash=stored.content_hash if stored is not None else None,
-            size=stored.size if stored is not None else None,
-            uri=stored.uri if stored is not None else None,
+            **_where(stored),
             io_manager=manager,
             inputs=inputs,
             environment=_environment(call.node.op.function, self._tools),
             definition={**facts_of(spec, call.maker.function, dependencies), "value": kind},
             metadata=redacted({**metadata, **self._said(produced, target)}, run.secrets),
             metrics=self._context.metrics,
+        )
+
+    def _output_context(self, produced: Produced, out: Out, target: Target, spec: AssetSpec) -> OutputContext:
+        return OutputContext(
+            spec.key,
+            target.slot[1],
+            path=path_of(target.slot),
+            store=self._tools.store,
+            definition_metadata=spec.metadata,
+            partitions_def=spec.partitions_def,
+            **self._about(produced, self._part(out, target)),
         )
 
     def _pass_on(self, produced: Produced) -> None:
@@ -259,6 +257,13 @@ _UNSAFE_STEP = {ord(char): f"%{ord(char):02X}" for char in '%\\?*"<>|\0[]'}
 def is_by_partition(value: Any, partitions: Collection[str]) -> bool:
     """Tell whether a value is a mapping with exactly these partitions as keys."""
     return isinstance(value, Mapping) and value.keys() == set(partitions)
+
+
+def _where(stored: StoredValue | None) -> dict[str, Any]:
+    """Return what a materialization says of the bytes that were kept."""
+    if stored is None:
+        return {}
+    return {"content_hash": stored.content_hash, "size": stored.size, "uri": stored.uri}
 
 
 def _kept(made: AssetMaterialized, output: str) -> Kept:

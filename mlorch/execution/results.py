@@ -87,19 +87,24 @@ def observations(result: Any, call: Call) -> Iterator[Said]:
         else:
             output, version, metadata = _output_of(None, call), one, None
         key = next(spec.key for name, spec in call.maker.specs.items() if name == output)
-        if isinstance(version, DataVersionsByPartition):
-            versions: Mapping[str | None, Any] = dict(version.data_versions_by_partition)
-        else:
-            versions = {call.partition: version}
+        versions = _by_partition(version, call)
         for partition, found in versions.items():
             text = found.value if isinstance(found, DataVersion) else found
             if not isinstance(text, str):
                 raise TypeCheckError(
                     f"{owner_name(call)} observes {key} and gave {found!r}; give a DataVersion('…')"
                 )
-            yield AssetObservation(key, metadata=metadata, partition=partition, tags={DATA_VERSION: text})
+            yield AssetObservation(
+                key, metadata=metadata or {}, partition=partition, tags={DATA_VERSION: text}
+            )
         if isinstance(one, ObserveResult):
             yield from (_of_asset(check, output, call) for check in one.check_results)
+
+
+def _by_partition(version: Any, call: Call) -> dict[str | None, Any]:
+    if isinstance(version, DataVersionsByPartition):
+        return {**version.data_versions_by_partition}
+    return {call.partition: version}
 
 
 def _said(result: Any, call: Call) -> Iterator[Said]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.jobs import JobDefinition
 from mlorch.definitions.nodes import OpNode, outputs_of
+from mlorch.definitions.specs import RetryPolicy
 from mlorch.errors import InvalidDefinitionError, NotFoundError, UnknownPartitionError
 from mlorch.log import Slot, slot_name
+from mlorch.planning.chunks import own_chunks
+from mlorch.planning.narrowing import stale
 from mlorch.planning.ordering import ordered
 from mlorch.planning.staleness import Assessment, Cause, Read
 
@@ -78,6 +82,16 @@ class Plan:
     fresh: tuple[Slot, ...] = ()
     targets: tuple[Slot, ...] = field(default=(), repr=False)
 
+    def with_defaults(self, retry_policy: RetryPolicy | None, hooks: frozenset[Any]) -> Plan:
+        """Return the plan with a retry policy for steps that have none, and hooks for all of them."""
+        if retry_policy is None and not hooks:
+            return self
+
+        def node(one: OpNode) -> OpNode:
+            return replace(one, retry_policy=one.retry_policy or retry_policy, hooks=one.hooks | hooks)
+
+        return replace(self, steps=tuple(replace(step, node=node(step.node)) for step in self.steps))
+
     @property
     def units(self) -> tuple[Unit, ...]:
         """What is made together, each once, in order."""
@@ -94,15 +108,31 @@ class Plan:
         return tuple(dict.fromkeys(slot[0] for step in self.steps for slot in step.unit.slots))
 
 
-def make_plan(assessment: Assessment, targets: Sequence[Slot], *, only_stale: bool = False) -> Plan:
+def make_plan(
+    assessment: Assessment,
+    targets: Sequence[Slot],
+    *,
+    only_stale: bool = False,
+    chunks: Mapping[Slot, int] | None = None,
+) -> Plan:
     """Plan the targets, which come in an order of the graph; with `only_stale` leave out what stays fresh.
 
+    `chunks` say which partitions a function makes by one call; by default its own policy does.
     Raises NotFoundError where a value that a step reads is neither recorded nor planned,
     UnknownPartitionError where a partition mapping asks for one that does not exist, and
     InvalidDefinitionError where what one function makes has to wait for itself.
     """
     planner = _Planner(assessment, only_stale)
-    for slots in _together(assessment, targets):
+    wanted = targets
+    if chunks is None:
+        chunks = own_chunks(assessment, targets)
+        if chunks and only_stale:
+            # What is made together with something stale would be made again for nothing.
+            wanted = stale(assessment, targets)
+            is_wanted = set(wanted)
+            planner.fresh.extend(slot for slot in targets if slot not in is_wanted)
+            chunks = own_chunks(assessment, wanted)
+    for slots in _together(assessment, wanted, chunks):
         planner.add(slots)
     return Plan(_by_partition(planner.steps), tuple(planner.fresh), tuple(targets))
 
@@ -202,25 +232,17 @@ def _above(node: OpNode) -> Iterator[str]:
     return (one.path for one in outputs_of(node.inputs.values()))
 
 
-def _together(assessment: Assessment, targets: Sequence[Slot]) -> Iterable[tuple[Slot, ...]]:
+def _together(
+    assessment: Assessment, targets: Sequence[Slot], chunks: Mapping[Slot, int]
+) -> Iterable[tuple[Slot, ...]]:
     """Return the slots in groups, each made by one call of a function, inputs before what reads them."""
     nodes = assessment.graph.nodes
     groups: dict[object, list[Slot]] = {}
-    counts: dict[tuple[int, str], int] = {}
     for slot in targets:
         definition = nodes[slot[0]].definition
-        policy = definition.backfill_policy if definition is not None else None
-        if definition is None or (len(definition.specs) == 1 and (policy is None or slot[1] is None)):
-            groups[slot] = [slot]
-            continue
-        most = policy.max_partitions_per_run if policy is not None and slot[1] is not None else 1
-        if slot[0] in nodes[slot[0]].upstream:
-            most = 1  # its partitions wait for each other
-        chunk: object = slot[1]
-        if most != 1:
-            count = counts[id(definition), slot[0]] = counts.get((id(definition), slot[0]), 0) + 1
-            chunk = 0 if most is None else (count - 1) // most
-        groups.setdefault((id(definition), chunk), []).append(slot)
+        chunk: object = chunks.get(slot, slot[1])
+        is_alone = definition is None or (len(definition.specs) == 1 and chunk is slot[1])
+        groups.setdefault(slot if is_alone else (id(definition), chunk), []).append(slot)
     found = [tuple(group) for group in groups.values()]
     if all(len(group) == 1 for group in found):
         return found

@@ -83,12 +83,12 @@ def test_jobs_are_those_given_and_those_that_schedules_and_sensors_bring():
     assert set(definitions.jobs) == {"nightly", "other", "third"}
     assert set(definitions.schedules) == {"other_schedule", "nightly_schedule"}
     assert set(definitions.sensors) == {"s"}
-    assert definitions.resolve_job_def("other") is other
+    assert definitions.job("other") is other
 
 
 def test_an_unknown_job_is_named_with_the_nearest():
     with pytest.raises(InvalidDefinitionError, match="there is no job 'nightli'; did you mean 'nightly'"):
-        Definitions(jobs=[JOB]).resolve_job_def("nightli")
+        Definitions(jobs=[JOB]).job("nightli")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,68 @@
+"""The verb launch: run a job of a project by its name, be it of assets or of ops."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from mlorch.app.jobs import run_job
+from mlorch.app.materializing import Listener, Request, run_request
+from mlorch.app.results import ExecutionResult
+from mlorch.definitions.definitions import Definitions
+from mlorch.definitions.jobs import AssetJob, JobDefinition
+from mlorch.definitions.mapped import PartitionedConfig, config_of
+from mlorch.errors import UserError
+from mlorch.instance import Instance
+
+
+def launch(
+    definitions: Definitions,
+    instance: Instance,
+    job: AssetJob | JobDefinition,
+    request: Request | None = None,
+    listener: Listener | None = None,
+) -> ExecutionResult:
+    """Carry out a job; what the request says is laid over what the job says.
+
+    Raises UserErrors before any step runs; failures are in the result.
+    """
+    asked = of_job(job, request or Request())
+    if isinstance(job, AssetJob):
+        return run_request(definitions, instance, asked, listener or Listener())
+    if asked.partitions.range is not None or asked.partitions.all:
+        raise UserError(f"{job!r} makes no assets; run it for one partition at a time")
+    return run_job(
+        job,
+        instance,
+        run_config=asked.run_config,
+        partition_key=asked.partitions.key,
+        tags=asked.tags,
+        resources=definitions.resources,
+        executor=asked.executor,
+        workers=asked.workers,
+        listener=listener,
+        project=asked.project,
+        source=asked.source,
+        git=asked.git,
+    )
+
+
+def of_job(job: AssetJob | JobDefinition, request: Request) -> Request:
+    """Return a request with what the job says where the request says nothing.
+
+    Raises UserError where the job's config is one for each partition and none is named.
+    """
+    key = request.partitions.key
+    tags = {**job.tags, **request.tags}
+    if isinstance(job.config, PartitionedConfig) and key is not None:
+        tags = {**job.config.get_tags_for_partition_key(key), **tags}
+    given: dict[str, Any] = {
+        "job": job.name,
+        "tags": tags,
+        "run_config": config_of(job.config, key, request.run_config),
+    }
+    if isinstance(job, AssetJob):
+        given["selection"] = request.selection or job.selection
+        given["op_retry_policy"] = request.op_retry_policy or job.op_retry_policy
+        given["hooks"] = request.hooks | job.hooks
+    return replace(request, **given)

@@ -1,0 +1,133 @@
+"""Carrying out what a command asks for: progress, mirrors, what went wrong, a summary."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, redirect_stdout
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlorch.app.materializing import Listener, Request
+    from mlorch.app.mirroring import Mirroring
+    from mlorch.app.opening import App
+    from mlorch.app.results import ExecutionResult
+    from mlorch.app.targets import Partitions
+    from mlorch.planning.plan import Plan
+
+
+def carry_out(
+    opened: App, verb: Callable[[Listener], ExecutionResult], *, no_wait: bool, as_json: bool
+) -> ExecutionResult:
+    """Call the verb with a listener that shows progress and starts the mirrors; print what it came to."""
+    from mlorch.app.materializing import Listener
+    from mlorch.app.mirroring import mirroring, mirrors_of
+    from mlorch.cli.progress import Stopwatch, showing
+
+    watch = Stopwatch()
+    told: list[Mirroring] = []
+    # What the user's code prints must not come between a script and its JSON.
+    with redirect_stdout(sys.stderr if as_json else sys.stdout), ExitStack() as mirrors:
+        with showing() as progress:
+
+            def planned(plan: Plan) -> None:
+                progress.planned(plan)
+                if plan.steps:
+                    beside = mirroring(opened.settings, wait=not no_wait, tell=tell)
+                    told.append(mirrors.enter_context(beside))
+
+            result = verb(Listener(planned, progress.happened, progress.waiting))
+        _print_failures(result)
+        tell(_summary(result, watch))
+    names = mirrors_of(opened.settings)
+    if names and told and told[0].is_complete:
+        tell(f"{names}: told in the background" if no_wait else f"{names}: up to date ({watch})")
+    if as_json:
+        _print_result(result)
+    return result
+
+
+def make_request(opened: App, **given: Any) -> Request:
+    """Return what is asked for, with what the project's settings say."""
+    from mlorch.app.materializing import Request
+    from mlorch.app.opening import git_state, run_source
+
+    settings = opened.settings
+    return Request(
+        **given,
+        executor=settings.executor,
+        workers=settings.workers,
+        auto=settings.code_version == "auto",
+        project=settings.name,
+        source=run_source(),
+        git=git_state(settings.project),
+        limits=settings.limits,
+    )
+
+
+def read_partitions(key: str | None, span: str | None = None, every: bool = False) -> Partitions:
+    """Return the partitions that the flags mean. Raises UserError for a range that is none."""
+    from mlorch.app.targets import Partitions
+    from mlorch.errors import UserError
+
+    if span is None:
+        return Partitions(key=key, all=every)
+    first, dots, last = span.partition("...")
+    if not (first and dots and last):
+        raise UserError(f"--partition-range {span!r} should be FIRST...LAST, such as 2013-01-01...2013-03-01")
+    return Partitions(key=key, range=(first, last), all=every)
+
+
+def read_tags(given: Sequence[str]) -> dict[str, str]:
+    """Return tags written KEY=VALUE. Raises UserError for anything else."""
+    from mlorch.errors import UserError
+
+    tags = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not (name and equals):
+            raise UserError(f"--tag {one!r} should be KEY=VALUE")
+        tags[name] = value
+    return tags
+
+
+def _print_failures(result: ExecutionResult) -> None:
+    for failure in result.failures:
+        error = failure.error
+        text = error["traceback"] or f"{error['type']}: {error['message']}"
+        tell(f"\n{failure.step} failed:\n{text.rstrip()}")
+
+
+def _summary(result: ExecutionResult, watch: object) -> str:
+    if not result.run_id:
+        return f"nothing is stale: {len(result.plan.fresh)} fresh ({watch})"
+    blocked = sum(one.is_blocked for one in result.skipped)
+    counts = {
+        "made": len(result.materializations),
+        "fresh": len(result.plan.fresh) + len(result.skipped) - blocked,
+        "failed": len(result.failures),
+        "blocked": blocked,
+    }
+    text = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return f"run {result.run_id[:8]}: {text} in {watch}"
+
+
+def _print_result(result: ExecutionResult) -> None:
+    from mlorch.cli.output import print_json
+    from mlorch.events import to_fields
+
+    print_json(
+        {
+            "run_id": result.run_id or None,
+            "success": result.success,
+            "fresh": len(result.plan.fresh),
+            "materializations": [to_fields(one) for one in result.materializations],
+            "skipped": [to_fields(one) for one in result.skipped],
+            "failures": [to_fields(one) for one in result.failures],
+        }
+    )
+
+
+def tell(line: str) -> None:
+    """Print a line where it can't come between a script and its JSON."""
+    print(line, file=sys.stderr, flush=True)
