@@ -242,6 +242,42 @@ class RunFinished:
     kind: ClassVar[str] = "run_finished"
 
 
+BACKFILL_TAG = "mlorch/backfill"
+"""Tag of each run of a backfill: the backfill's id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillStarted:
+    """Many partitions are to be made, by runs that carry its id as a tag."""
+
+    run_id: str
+    """The backfill's own id; leases are held under it."""
+    at: float
+    selection: tuple[str, ...] = ()
+    slots: Mapping[str, Json] = field(default_factory=dict)
+    """By asset what is to be made: its partition keys, or None where it has no partitions."""
+    only: str = ""
+    """"missing", "stale" or "failed" where it was narrowed to these; a stale one is asked again in time."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Json] = field(default_factory=dict)
+    """The explicit run config of every run, secrets masked."""
+    project: str = ""
+    source: Mapping[str, Json] = field(default_factory=dict)
+    kind: ClassVar[str] = "backfill_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillFinished:
+    """A backfill ended, to be resumed or not. `status` and `counts` are as of RunFinished, and runs."""
+
+    run_id: str
+    at: float
+    status: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+    reason: str = ""
+    kind: ClassVar[str] = "backfill_finished"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionsAdded:
     """Keys were added to a set of dynamic partitions; those it had already keep their place."""
@@ -276,6 +312,8 @@ Event = (
     | CheckEvaluated
     | OutputCaptured
     | RunFinished
+    | BackfillStarted
+    | BackfillFinished
     | PartitionsAdded
     | PartitionsDeleted
 )
@@ -294,6 +332,8 @@ KINDS: Mapping[str, type[Event]] = {
         CheckEvaluated,
         OutputCaptured,
         RunFinished,
+        BackfillStarted,
+        BackfillFinished,
         PartitionsAdded,
         PartitionsDeleted,
     )
