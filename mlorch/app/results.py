@@ -6,15 +6,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlorch.app.loading import load_value, tools_of
-from mlorch.definitions.keys import key_text
+from mlorch.definitions.checks import AssetCheckResult, AssetCheckSeverity
+from mlorch.definitions.keys import AssetKey, key_text
+from mlorch.definitions.reports import AssetMaterialization, AssetObservation
 from mlorch.definitions.signature import EMPTY
 from mlorch.errors import NotFoundError, RunFailedError
-from mlorch.events import AssetMaterialized, CheckEvaluated, StepFailed, StepSkipped
+from mlorch.events import (
+    AssetMaterialized,
+    AssetObserved,
+    CheckEvaluated,
+    Event,
+    StepFailed,
+    StepRetried,
+    StepSkipped,
+    StepSucceeded,
+)
 from mlorch.execution.arguments import load
 from mlorch.execution.runner import RunResult
 from mlorch.instance import Instance
 from mlorch.log import History, slot_name
 from mlorch.planning.plan import Plan
+from mlorch.queries import EventRecord
 
 
 class ExecutionResult:
@@ -113,3 +125,61 @@ class ExecutionResult:
     def checks(self) -> list[CheckEvaluated]:
         """The checks that were evaluated, in order."""
         return self._result.checks
+
+    def get_asset_check_evaluations(self) -> list[AssetCheckResult]:
+        """Return what the checks came to, in order."""
+        return [
+            AssetCheckResult(
+                one.passed,
+                AssetKey.from_user_string(one.asset),
+                one.check,
+                one.metadata,
+                AssetCheckSeverity(one.severity),
+                one.description,
+            )
+            for one in self.checks
+        ]
+
+    @property
+    def all_events(self) -> list[Event]:
+        """Every fact of the run, in order."""
+        return [one.event for one in self._instance.log.read(run_id=self.run_id)] if self.run_id else []
+
+    def events_for_node(self, node: str) -> list[Event]:
+        """Return the facts of a step, in order; an op within a graph is "graph.op"."""
+        return [one for one in self.all_events if _is_of(one, node)]
+
+    def asset_materializations_for_node(self, node: str) -> list[AssetMaterialization]:
+        """Return what a step made, in order: its keys, partitions and metadata."""
+        made = (EventRecord(0, one) for one in self.materializations if _is_of(one, node))
+        return [one.asset_materialization for one in made if one.asset_materialization is not None]
+
+    def asset_observations_for_node(self, node: str) -> list[AssetObservation]:
+        """Return what a step told of assets made elsewhere, in order."""
+        seen = (EventRecord(0, one) for one in self.events_for_node(node) if isinstance(one, AssetObserved))
+        return [one.asset_observation for one in seen if one.asset_observation is not None]
+
+    def is_node_success(self, node: str) -> bool:
+        """Say whether a step did what it was to do."""
+        return any(isinstance(one, AssetMaterialized | StepSucceeded) for one in self.events_for_node(node))
+
+    def is_node_failed(self, node: str) -> bool:
+        return any(_is_of(one, node) for one in self.failures)
+
+    def is_node_skipped(self, node: str) -> bool:
+        return any(_is_of(one, node) for one in self.skipped)
+
+    def get_failed_step_keys(self) -> set[str]:
+        return {one.step for one in self.failures}
+
+    def retry_attempts_for_node(self, node: str) -> int:
+        """Return how often a step was tried again."""
+        return sum(isinstance(one, StepRetried) for one in self.events_for_node(node))
+
+
+def _is_of(event: Event, node: str) -> bool:
+    """Say whether a fact is of a step, whichever partition; "a__b" stands for the asset "a/b"."""
+    step = getattr(event, "step", "").partition("[")[0]
+    return step in (node, node.replace("__", "/")) or (
+        isinstance(event, AssetObserved) and event.asset == node
+    )
