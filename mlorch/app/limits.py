@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlorch.app.holding import TTL, wait
 from mlorch.definitions.limits import Limits, priority_of
-from mlorch.execution.pools import POLL
+from mlorch.execution.pools import POLL, NoPools
 from mlorch.instance import Instance
 
 if TYPE_CHECKING:
@@ -137,16 +137,6 @@ class SharedPools:
             self._sizes = {**self._limits.pools, **self._claims.pools()}
             self._sizes_until = now + POLL
         return self._sizes.get(pool)
-
-
-class NoPools:
-    """The pools of an instance that no other process sees: without limits."""
-
-    def acquire(self, pool: str, step: str) -> bool:
-        return True
-
-    def release(self, pool: str, step: str) -> None:
-        pass
 
 
 @contextmanager

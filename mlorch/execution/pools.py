@@ -20,6 +20,16 @@ class Pools(Protocol):
         """Give the step's slot back, or its place in the queue."""
 
 
+class NoPools:
+    """Pools without limits, as of an instance that no other process sees."""
+
+    def acquire(self, pool: str, step: str) -> bool:
+        return True
+
+    def release(self, pool: str, step: str) -> None:
+        pass
+
+
 class Gate(Protocol):
     """The limits of runs at once, for one who carries out many runs and waits for none."""
 
