@@ -254,7 +254,7 @@ class BackfillStarted:
     """The backfill's own id; leases are held under it."""
     at: float
     selection: tuple[str, ...] = ()
-    slots: Mapping[str, Json] = field(default_factory=dict)
+    targets: Mapping[str, Json] = field(default_factory=dict)
     """By asset what is to be made: its partition keys, or None where it has no partitions."""
     only: str = ""
     """"missing", "stale" or "failed" where it was narrowed to these; a stale one is asked again in time."""

@@ -48,7 +48,7 @@ def own_chunks(assessment: Assessment, targets: Sequence[Slot]) -> dict[Slot, in
 
 
 def makes_several(assessment: Assessment, slot: Slot) -> bool:
-    """Tell whether a slot may be made with other partitions of its asset: not where they wait for each other."""
+    """Tell whether a slot may be made with other partitions; those that wait for each other may not."""
     node = assessment.graph.nodes[slot[0]]
     if slot[1] is None or node.definition is None or most_of(node.definition) == 1:
         return False
