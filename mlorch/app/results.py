@@ -102,7 +102,9 @@ class ExecutionResult:
         """
         kept = self._result.passed.get((node, output_name))
         if kept is None:
-            made = [one for one in self.materializations if one.step in (node, node.replace("__", "/"))]
+            specs = [getattr(unit.owner, "specs", {}).get(output_name) for unit in self.plan.units]
+            names = {spec.name for spec in specs if spec is not None}
+            made = [one for one in self.materializations if one.asset in names and _is_of(one, node)]
             if not made:
                 known = ", ".join(sorted({step for step, _ in self._result.passed})) or "none"
                 raise NotFoundError(f"no step {node!r} gave {output_name!r} in this run (steps: {known})")

@@ -15,6 +15,7 @@ from mlorch.log import Slot, slot_name
 from mlorch.planning.chunks import own_chunks
 from mlorch.planning.narrowing import stale
 from mlorch.planning.ordering import ordered
+from mlorch.planning.selection import refuse_parts
 from mlorch.planning.staleness import Assessment, Cause, Read
 
 
@@ -119,9 +120,11 @@ def make_plan(
 
     `chunks` say which partitions a function makes by one call; by default its own policy does.
     Raises NotFoundError where a value that a step reads is neither recorded nor planned,
-    UnknownPartitionError where a partition mapping asks for one that does not exist, and
-    InvalidDefinitionError where what one function makes has to wait for itself.
+    UnknownPartitionError where a partition mapping asks for one that does not exist, InvalidSelectionError
+    where only some are meant of what one function can't make apart, and InvalidDefinitionError where what one
+    function makes has to wait for itself.
     """
+    refuse_parts({slot[0] for slot in targets}, assessment.graph)
     planner = _Planner(assessment, only_stale)
     wanted = targets
     if chunks is None:

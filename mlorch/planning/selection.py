@@ -38,6 +38,20 @@ def select(selection: CoercibleToAssetSelection | None, graph: AssetGraph) -> tu
     return chosen
 
 
+def refuse_parts(keys: Collection[str], graph: AssetGraph) -> None:
+    """Raise InvalidSelectionError where only some are meant of what one function can't make apart."""
+    for key in keys:
+        maker = graph.nodes[key].definition
+        if maker is None or len(maker.specs) < 2 or maker.can_subset:
+            continue
+        left_out = sorted(spec.name for spec in maker.specs.values() if spec.name not in keys)
+        if left_out:
+            raise InvalidSelectionError(
+                f"{maker.name!r} makes {key!r} only together with {', '.join(map(repr, left_out))}; "
+                "select these as well, or declare it with can_subset=True"
+            )
+
+
 def coerced(selection: CoercibleToAssetSelection | None) -> selections.AssetSelection:
     """Return what a `selection` argument says as one value.
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mlorch import (
     AssetKey,
     AssetObservation,
+    AssetOut,
     Instance,
     RetryPolicy,
     StaticPartitionsDefinition,
     asset,
     graph,
     materialize,
+    multi_asset,
     op,
 )
+from mlorch.errors import NotFoundError
 from mlorch.events import RunFinished, RunStarted, StepStarted
 
 
@@ -90,3 +95,16 @@ def test_ops_of_a_job_are_asked_by_name():
     assert result.is_node_success("one")
     assert result.output_for_node("two") == 2
     assert result.events_for_node("two")
+
+
+def test_outputs_of_a_multi_asset_are_told_apart():
+    @multi_asset(outs={"small": AssetOut(), "large": AssetOut(key_prefix="ml")})
+    def sizes():
+        return 1, 2
+
+    result = materialize([sizes])
+    assert result.output_for_node("sizes", "small") == 1
+    assert result.output_for_node("sizes", output_name="large") == 2
+    assert len(result.asset_materializations_for_node("sizes")) == 2
+    with pytest.raises(NotFoundError, match="no step 'sizes' gave 'result'"):
+        result.output_for_node("sizes")

@@ -12,7 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlorch import AssetKey, AssetsDefinition, AssetSelection, AssetSpec, Definitions, asset, define_asset_job
+from mlorch import (
+    AssetKey,
+    AssetOut,
+    AssetsDefinition,
+    AssetSelection,
+    AssetSpec,
+    Definitions,
+    asset,
+    define_asset_job,
+    materialize,
+    multi_asset,
+)
 from mlorch.definitions.graph import AssetGraph
 from mlorch.errors import InvalidSelectionError
 from mlorch.planning.selection import select
@@ -143,6 +154,23 @@ def test_an_unknown_name_is_an_error(selection: AssetSelection, message: str) ->
     with pytest.raises(InvalidSelectionError) as caught:
         selection.resolve(DEFS)
     assert str(caught.value) == message
+
+
+@multi_asset(outs={"left": AssetOut(), "right": AssetOut()})
+def both():
+    return 1, 2
+
+
+def test_what_is_made_together_is_selected_together() -> None:
+    selection = S.keys("left")
+    assert {str(key) for key in selection.required_multi_asset_neighbors().resolve([both])} == {
+        "left",
+        "right",
+    }
+    assert {str(key) for key in S.assets(both).resolve([both])} == {"left", "right"}
+    with pytest.raises(InvalidSelectionError, match="'both' makes 'left' only together with 'right'; select"):
+        materialize([both], selection=selection)
+    assert materialize([both], selection=selection.required_multi_asset_neighbors()).success
 
 
 def test_what_is_no_selection_is_refused_where_it_is_written() -> None:
