@@ -103,7 +103,7 @@ def run_job(
         tags={**job.tags, **(tags or {})},
     )
     plan = plan_graph(job, (partition_key,) if partition_key is not None else ())
-    hand = in_hand(run, plan, **facts)
+    hand = in_hand(run, plan.steps, **facts)
     told = listener or Listener()
     told.planned(plan)
     with open_executor(executor, workers) as performing:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlorch.app.holding import holding
-from mlorch.app.limits import admitted
+from mlorch.app.limits import admitted, pools_of
 from mlorch.app.loading import tools_of
 from mlorch.app.partitions import resolved
 from mlorch.app.preparing import in_hand, owners_of, prepare_run, settle_owners
@@ -21,6 +21,7 @@ from mlorch.definitions.limits import Limits
 from mlorch.errors import UserError
 from mlorch.events import AssetMaterialized, AssetObserved, Event
 from mlorch.execution.executors import open_executor
+from mlorch.execution.pools import Pools
 from mlorch.execution.run import Run
 from mlorch.execution.runner import RunResult, carry_out
 from mlorch.execution.settling import read_sections
@@ -114,7 +115,7 @@ def run_request(
     listener: Listener = Listener(),
 ) -> ExecutionResult:
     """Plan and carry out a request. Raises UserErrors before any step runs; failures are in the result."""
-    request = _as_configured(request)
+    request = as_configured(request)
     now = datetime.now(UTC)
     graph = resolved(definitions.graph, instance.log)
     keys = select(request.selection, graph)
@@ -130,9 +131,10 @@ def run_request(
     patience, tell = request.patience, listener.waiting
     with (
         admitted(instance, request.limits, run_id, request.tags, patience=patience, waiting=tell),
-        holding(instance.leases, targets, run_id, patience, tell),
+        pools_of(instance, request.limits, run_id, request.tags) as pools,
+        holding(instance.leases, targets, run_id, patience, tell) as held,
     ):
-        return _carry_out(definitions, instance, asked)
+        return _carry_out(definitions, instance, asked, pools, held.why_canceled)
 
 
 def plan_request(definitions: Definitions, instance: Instance, request: Request) -> Plan:
@@ -194,7 +196,13 @@ class _Asked:
     now: datetime
 
 
-def _carry_out(definitions: Definitions, instance: Instance, asked: _Asked) -> ExecutionResult:
+def _carry_out(
+    definitions: Definitions,
+    instance: Instance,
+    asked: _Asked,
+    pools: Pools | None = None,
+    why: Callable[[], str | None] = lambda: None,
+) -> ExecutionResult:
     """Read the history, which stands still while the targets are held, and make what is to be made."""
     request = asked.request
     assessment = assess(asked.graph, instance.log, asked.keys, asked.targets, asked.now, auto=request.auto)
@@ -207,7 +215,7 @@ def _carry_out(definitions: Definitions, instance: Instance, asked: _Asked) -> E
         return ExecutionResult(RunResult("", "SUCCESS"), plan, instance, definitions.resources)
     hand = in_hand(
         run,
-        plan,
+        plan.steps,
         selection=tuple(asked.keys),
         project=request.project,
         source=request.source,
@@ -222,11 +230,13 @@ def _carry_out(definitions: Definitions, instance: Instance, asked: _Asked) -> E
             log=instance.log,
             executor=executor,
             listen=asked.listener.happened,
+            pools=pools,
+            why=why,
         )
     return ExecutionResult(hand.result, plan, instance, run.resources)
 
 
-def _as_configured(request: Request) -> Request:
+def as_configured(request: Request) -> Request:
     """Return the request with the executor and workers that its run config names, if it names any."""
     told = read_sections(request.run_config)
     if told.executor is None and told.workers is None:

@@ -74,7 +74,7 @@ def observe_assets(
     if not plan.steps:
         return ExecutionResult(RunResult("", "SUCCESS"), plan, instance, run.resources)
     about: dict[str, Any] = {"project": request.project, "source": request.source, "git": request.git}
-    hand = in_hand(run, plan, selection=tuple(chosen), **about)
+    hand = in_hand(run, plan.steps, selection=tuple(chosen), **about)
     with open_executor(request.executor, request.workers) as executor:
         carry_out(
             plan,

@@ -16,7 +16,7 @@ from mlorch.execution.metadata import plain
 from mlorch.execution.run import Run, settle_secrets
 from mlorch.execution.runner import RunInHand
 from mlorch.execution.settling import NodeConfig, read_sections, settle_configs, settle_resources
-from mlorch.planning.plan import Plan
+from mlorch.planning.plan import PlannedStep
 
 Owner = AssetsDefinition | JobDefinition
 """What ops belong to."""
@@ -65,9 +65,8 @@ def settle_owners(
     return settle_configs(wanted, run_config, needed)
 
 
-def in_hand(run: Run, plan: Plan, number: int = 0, **facts: Any) -> RunInHand:
-    """Return a run that is ready to carry out its part of a plan; `facts` are those of RunStarted."""
-    steps = [step for step in plan.steps if step.run == number]
+def in_hand(run: Run, steps: Sequence[PlannedStep], **facts: Any) -> RunInHand:
+    """Return a run that is ready to carry out its steps of a plan; `facts` are those of RunStarted."""
     partitions = dict.fromkeys(key for step in steps for key in step.unit.partitions)
     started = RunStarted(
         run_id=run.run_id,
