@@ -27,6 +27,7 @@ from mlorch.execution.call import Kept, Outcome, Tools
 from mlorch.execution.calls import Caller
 from mlorch.execution.executors import Performing, StepExecutor
 from mlorch.execution.resources import opened
+from mlorch.execution.pools import POLL, NoPools, Pools
 from mlorch.execution.run import Run
 from mlorch.execution.step import init_context, perform
 from mlorch.execution.writer import Writer
@@ -98,6 +99,7 @@ class Runner:
         writer: Writer,
         *,
         given: Mapping[tuple[str, str], Any],
+        pools: Pools,
     ) -> None:
         self._board = Board(plan.steps)
         self._runs = runs
@@ -105,7 +107,10 @@ class Runner:
         self._tools = tools
         self._writer = writer
         self._caller = Caller(assessment, given)
+        self._pools = pools
         self._retries: list[tuple[float, int, int]] = []
+        self._queued: list[tuple[int, int]] = []
+        """Steps that are ready and wait for a slot of their pool, with their attempts."""
         self._running: dict[Performing, tuple[int, int]] = {}
         self._done: SimpleQueue[Performing] = SimpleQueue()
         self._fresh_units: dict[int, bool] = {}
@@ -115,13 +120,14 @@ class Runner:
     def work(self, executor: StepExecutor) -> None:
         """Submit and collect until every step is made, skipped or failed."""
         board = self._board
-        while board or self._running or self._retries:
+        while board or self._running or self._retries or self._queued:
             self._revive(executor)
+            self._call_up(executor)
             while board and len(self._running) < executor.workers:
                 index = board.take()
                 if not self._is_skipped(index):
                     self._submit(executor, index, 1)
-            if self._running or self._retries:
+            if self._running or self._retries or self._queued:
                 self._collect()
 
     def settle(self) -> None:
@@ -193,6 +199,10 @@ class Runner:
 
     def _submit(self, executor: StepExecutor, index: int, attempt: int) -> None:
         step = self._board.steps[index]
+        pool = step.node.op.pool
+        if pool is not None and not self._pools.acquire(pool, step.name):
+            self._queued.append((index, attempt))
+            return
         hand = self._begin(step)
         self._writer.add(StepStarted(**self._about(step), attempt=attempt))
         self._writer.flush(only_if_due=True)
@@ -203,11 +213,16 @@ class Runner:
 
     def _collect(self) -> None:
         wait = max(0.0, self._retries[0][0] - time.monotonic()) if self._retries else None
+        if self._queued:
+            wait = POLL if wait is None else min(wait, POLL)
         try:
             future = self._done.get(timeout=wait)
         except Empty:
             return
         index, attempt = self._running.pop(future)
+        step = self._board.steps[index]
+        if step.node.op.pool is not None:
+            self._pools.release(step.node.op.pool, step.name)
         outcome = _outcome(future)
         self._take(index, outcome)
         if outcome.error is None:
@@ -260,6 +275,15 @@ class Runner:
         self._board.fail(index)
         self._over(step)
 
+    def _call_up(self, executor: StepExecutor) -> None:
+        """Submit the steps for which there is a slot now."""
+        queued, self._queued = self._queued, []
+        for index, attempt in queued:
+            if len(self._running) < executor.workers:
+                self._submit(executor, index, attempt)
+            else:
+                self._queued.append((index, attempt))
+
     def _revive(self, executor: StepExecutor) -> None:
         while self._retries and self._retries[0][0] <= time.monotonic():
             _, index, attempt = heapq.heappop(self._retries)
@@ -276,6 +300,8 @@ def carry_out(
     executor: StepExecutor,
     listen: Callable[[Event], None] | None = None,
     given: Mapping[tuple[str, str], Any] | None = None,
+    pools: Pools | None = None,
+    why: Callable[[], str | None] = lambda: None,
 ) -> None:
     """Perform the plan and record it, each step in the run that it belongs to; results are in `runs`.
 
@@ -284,7 +310,7 @@ def carry_out(
     anything else that breaks it off as FAILURE, with what was made; both are raised again.
     """
     with Writer(log, assessment.history, listen) as writer:
-        runner = Runner(plan, runs, assessment, tools, writer, given=given or {})
+        runner = Runner(plan, runs, assessment, tools, writer, given=given or {}, pools=pools or NoPools())
         try:
             runner.work(executor)
         except BaseException as error:
@@ -292,7 +318,7 @@ def carry_out(
             executor.stop()
             runner.settle()
             if is_interrupt:
-                runner.finish("CANCELED", "interrupted")
+                runner.finish("CANCELED", why() or "interrupted")
             else:
                 runner.finish("FAILURE", f"{type(error).__name__}: {error}")
             raise
