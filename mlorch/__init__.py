@@ -168,6 +168,7 @@ if TYPE_CHECKING:
     from mlorch.queries import AssetPartitionStatus as AssetPartitionStatus
     from mlorch.queries import DagsterRunStatus as DagsterRunStatus
     from mlorch.queries import RunsFilter as RunsFilter
+    from mlorch.testing.configs import validate_run_config as validate_run_config
     from mlorch.testing.contexts import build_asset_context as build_asset_context
     from mlorch.testing.contexts import build_op_context as build_op_context
     from mlorch.testing.instances import instance_for_test as instance_for_test
@@ -264,6 +265,7 @@ _HOMES = {
     "mlorch.iomanagers.text": "TextIOManager",
     "mlorch.planning.selection": "AssetSelection",
     "mlorch.queries": "AssetPartitionStatus DagsterRunStatus RunsFilter",
+    "mlorch.testing.configs": "validate_run_config",
     "mlorch.testing.contexts": "build_asset_context build_op_context",
     "mlorch.testing.instances": "instance_for_test materialize_to_memory",
     "mlorch.testing.managed": "build_input_context build_output_context",

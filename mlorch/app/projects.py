@@ -19,7 +19,7 @@ class ResolvedJob:
     """A job among the definitions that it runs with."""
 
     def __init__(self, job: AssetJob | JobDefinition, definitions: declared.Definitions) -> None:
-        self._definitions = definitions
+        self.definitions = definitions
         self.definition = job
         self.name = job.name
         self.description = job.description
@@ -49,7 +49,7 @@ class ResolvedJob:
             tags=tags or {},
         )
         held = instance or Instance.ephemeral()
-        result = launch(self._definitions, held, self.definition, request)
+        result = launch(self.definitions, held, self.definition, request)
         if raise_on_error:
             result.raise_failure()
         return result
