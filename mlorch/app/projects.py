@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mlorch.app.launching import launch
-from mlorch.app.loading import load_asset
-from mlorch.app.materializing import Request
-from mlorch.app.results import ExecutionResult
-from mlorch.app.targets import Partitions
 from mlorch.definitions import definitions as declared
 from mlorch.definitions.jobs import AssetJob, JobDefinition
-from mlorch.instance import Instance
+
+if TYPE_CHECKING:
+    from mlorch.app.results import ExecutionResult
+    from mlorch.instance import Instance
+
+# The verbs are imported when they are called: workers, and commands that only look, need none of them.
 
 
 class ResolvedJob:
@@ -42,6 +42,11 @@ class ResolvedJob:
         Raises what the first failed step raised unless `raise_on_error` is False, and UserErrors before any
         step runs.
         """
+        from mlorch.app.launching import launch
+        from mlorch.app.materializing import Request
+        from mlorch.app.targets import Partitions
+        from mlorch.instance import Instance
+
         request = Request(
             selection=asset_selection,
             partitions=Partitions(key=partition_key),
@@ -83,4 +88,6 @@ class Definitions(declared.Definitions):
         partition_key: str | None = None,
     ) -> Any:
         """Return the latest value of an asset; `instance` defaults to the project's. Raises NotFoundError."""
+        from mlorch.app.loading import load_asset
+
         return load_asset(asset_key, partition_key, instance=instance, definitions=self)
