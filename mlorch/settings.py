@@ -54,8 +54,8 @@ class Settings:
     code_version: str | None = None
     """"auto" fingerprints the code of every asset that declares no code version."""
     executor: str = "in_process"
-    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
-    """Steps at once, with an executor that can."""
+    workers: int | None = None
+    """Steps at once, with an executor that can; None leaves it to the executor."""
     max_concurrent_runs: int = -1
     """Runs at once; -1 means any number, 0 none."""
     tag_concurrency_limits: Sequence[Mapping[str, Any]] = ()
@@ -141,7 +141,7 @@ def read_settings(project: Path | None = None, *, flags: Mapping[str, Any] | Non
 _KINDS = {"bool": bool, "int": int, "Mapping": dict, "Sequence": list}
 
 _TYPES = {
-    f"{prefix}{one.name}": _KINDS.get(str(one.type).partition("[")[0], str)
+    f"{prefix}{one.name}": _KINDS.get(str(one.type).partition("[")[0].removesuffix(" | None"), str)
     for prefix, kind in (("", Settings), *((f"{section}.", kind) for section, kind in SECTIONS.items()))
     for one in fields(kind)
     if one.name not in ("project", *SECTIONS)

@@ -28,7 +28,7 @@ def test_what_nobody_sets_has_its_default(tmp_path):
     assert settings.project == tmp_path
     assert settings.name == tmp_path.name
     assert (settings.definitions, settings.data, settings.code_version) == ("", "data", None)
-    assert (settings.executor, settings.workers) == ("in_process", os.cpu_count())
+    assert (settings.executor, settings.workers) == ("in_process", None)
     assert (settings.mlflow.enabled, settings.mlflow.tracking_uri, settings.dvc.enabled) == (True, None, True)
     assert settings.storage_url == f"sqlite:///{tmp_path}/.mlorch/mlorch.db"
 

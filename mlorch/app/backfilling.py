@@ -14,17 +14,15 @@ from mlorch.app.holding import Held, holding
 from mlorch.app.loading import tools_of
 from mlorch.app.materializing import Listener, Request, as_configured, assess, new_run_id
 from mlorch.app.partitions import resolved
+from mlorch.app.performing import executor_for
 from mlorch.app.preparing import in_hand, owners_of, prepare_run
 from mlorch.app.results import ExecutionResult
 from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.graph import AssetGraph
-from mlorch.errors import UserError
 from mlorch.events import BACKFILL_TAG, BackfillFinished, BackfillStarted
-from mlorch.execution.executors import open_executor
 from mlorch.execution.run import Run
 from mlorch.execution.runner import RunInHand, RunResult, carry_out
 from mlorch.instance import Instance
-from mlorch.iomanagers.memory import MemoryStore
 from mlorch.log import Slot
 from mlorch.planning import narrowing
 from mlorch.planning.backfill import assign, divide, steps_by_run
@@ -95,7 +93,7 @@ def backfill(
     instance: Instance | None = None,
     tags: Mapping[str, str] | None = None,
     executor: str = "in_process",
-    workers: int = 1,
+    workers: int | None = None,
     raise_on_error: bool = True,
 ) -> BackfillResult:
     """Make many partitions of assets, by as many runs as their BackfillPolicy says.
@@ -148,8 +146,6 @@ def carry_out_backfill(
     """Make what a backfill is to make, while nobody else makes it. Raises as `run_backfill`."""
     listener = listener or Listener()
     request = as_configured(request)
-    if request.executor == "processes" and isinstance(instance.store, MemoryStore):
-        raise UserError("worker processes need values on disk; use Instance.local(path)")
     work = _Work(definitions, instance, request, found)
     if instance.leases is None or not found.slots:
         return work.carry_out(listener, None)
@@ -192,7 +188,8 @@ class _Work:
             return BackfillResult("", (), plan, self._instance, resources)
         hands = [self._in_hand(steps) for steps in steps_by_run(plan)]
         request = self._request
-        with self._recording(plan, hands, held), open_executor(request.executor, request.workers) as executor:
+        performing = executor_for(request, self._instance)
+        with self._recording(plan, hands, held), performing as executor:
             carry_out(
                 plan,
                 hands,

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, overload
 
 from mlorch.app.loading import tools_of
-from mlorch.app.materializing import Listener, new_run_id
+from mlorch.app.materializing import Listener, Request, admission, as_configured, new_run_id
+from mlorch.app.performing import executor_for
 from mlorch.app.preparing import in_hand, prepare_run
 from mlorch.app.results import ExecutionResult
+from mlorch.app.targets import Partitions
 from mlorch.definitions import graphs, jobs
 from mlorch.definitions.graph import make_graph
 from mlorch.definitions.mapped import config_of
 from mlorch.definitions.nodes import AssetValue
 from mlorch.errors import UserError
 from mlorch.events import AssetMaterialized
-from mlorch.execution.executors import open_executor
 from mlorch.execution.runner import carry_out
 from mlorch.instance import Instance
 from mlorch.log import EventLog, History
@@ -58,14 +60,13 @@ class JobDefinition(jobs.JobDefinition):
         Raises what the first failed op raised unless `raise_on_error` is False, and UserErrors before any op
         runs.
         """
+        request = Request(partitions=Partitions(key=partition_key), run_config=run_config, tags=tags or {})
         result = run_job(
             self,
             instance or Instance.ephemeral(),
-            run_config=run_config,
-            partition_key=partition_key,
+            request,
             run_id=run_id,
             input_values=input_values,
-            tags=tags,
             resources=resources,
         )
         if raise_on_error:
@@ -76,37 +77,37 @@ class JobDefinition(jobs.JobDefinition):
 def run_job(
     job: jobs.JobDefinition,
     instance: Instance,
+    request: Request,
+    listener: Listener | None = None,
     *,
-    run_config: Any = None,
-    partition_key: str | None = None,
     run_id: str | None = None,
     input_values: Mapping[str, Any] | None = None,
-    tags: Mapping[str, str] | None = None,
     resources: Mapping[str, Any] | None = None,
-    executor: str = "in_process",
-    workers: int = 1,
-    listener: Listener | None = None,
-    **facts: Any,
 ) -> ExecutionResult:
     """Carry out a job of ops. Raises UserErrors before any op runs; failures are in the result."""
+    told = listener or Listener()
+    request = as_configured(replace(request, tags={**job.tags, **request.tags}))
     given = _inputs(job, input_values)
-    if partition_key is not None and job.partitions_def is not None:
-        job.partitions_def.validate_partition_key(partition_key)
-    all_resources = {**(resources or {}), **job.resource_defs}
+    key = request.partitions.key
+    if key is not None and job.partitions_def is not None:
+        job.partitions_def.validate_partition_key(key)
     run = prepare_run(
         run_id or new_run_id(),
         [job],
         None,
-        all_resources,
-        run_config=config_of(job.config, partition_key, run_config),
+        {**(resources or {}), **job.resource_defs},
+        run_config=config_of(job.config, key, request.run_config),
         job=job.name,
-        tags={**job.tags, **(tags or {})},
+        tags=request.tags,
     )
-    plan = plan_graph(job, (partition_key,) if partition_key is not None else ())
+    plan = plan_graph(job, (key,) if key is not None else ())
+    facts = {"project": request.project, "source": request.source, "git": request.git}
     hand = in_hand(run, plan.steps, **facts)
-    told = listener or Listener()
     told.planned(plan)
-    with open_executor(executor, workers) as performing:
+    with (
+        admission(instance, request, run.run_id, (), told) as admitted_as,
+        executor_for(request, instance) as performing,
+    ):
         carry_out(
             plan,
             [hand],
@@ -116,6 +117,8 @@ def run_job(
             executor=performing,
             listen=told.happened,
             given=given,
+            pools=admitted_as.pools,
+            why=admitted_as.why_canceled,
         )
     return ExecutionResult(hand.result, plan, instance, run.resources)
 

@@ -31,20 +31,7 @@ def launch(
         return run_request(definitions, instance, asked, listener or Listener())
     if asked.partitions.range is not None or asked.partitions.all:
         raise UserError(f"{job!r} makes no assets; run it for one partition at a time")
-    return run_job(
-        job,
-        instance,
-        run_config=asked.run_config,
-        partition_key=asked.partitions.key,
-        tags=asked.tags,
-        resources=definitions.resources,
-        executor=asked.executor,
-        workers=asked.workers,
-        listener=listener,
-        project=asked.project,
-        source=asked.source,
-        git=asked.git,
-    )
+    return run_job(job, instance, asked, listener, resources=definitions.resources)
 
 
 def of_job(job: AssetJob | JobDefinition, request: Request) -> Request:

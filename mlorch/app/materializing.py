@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -12,21 +13,19 @@ from mlorch.app.holding import holding
 from mlorch.app.limits import admitted, pools_of
 from mlorch.app.loading import tools_of
 from mlorch.app.partitions import resolved
+from mlorch.app.performing import executor_for
 from mlorch.app.preparing import in_hand, owners_of, prepare_run, settle_owners
 from mlorch.app.results import ExecutionResult
 from mlorch.app.targets import Partitions, resolve_targets
 from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.graph import AssetGraph
 from mlorch.definitions.limits import Limits
-from mlorch.errors import UserError
 from mlorch.events import AssetMaterialized, AssetObserved, Event
-from mlorch.execution.executors import open_executor
-from mlorch.execution.pools import Pools
+from mlorch.execution.pools import NoPools, Pools
 from mlorch.execution.run import Run
 from mlorch.execution.runner import RunResult, carry_out
 from mlorch.execution.settling import read_sections
 from mlorch.instance import Instance
-from mlorch.iomanagers.memory import MemoryStore
 from mlorch.log import EventLog, History, Slot
 from mlorch.planning.plan import Plan, make_plan
 from mlorch.planning.selection import select
@@ -55,7 +54,10 @@ class Request:
     """For every step, beside its own."""
     job: str | None = None
     executor: str = "in_process"
-    workers: int = 1
+    workers: int | None = None
+    """Steps at once; None leaves it to the executor: as many as cores, or as a cluster has threads."""
+    address: str = ""
+    """Of a Dask scheduler; without one a cluster is started on this machine."""
     auto: bool = False
     """Fingerprint the code of assets that declare no code version."""
     project: str = ""
@@ -120,21 +122,42 @@ def run_request(
     graph = resolved(definitions.graph, instance.log)
     keys = select(request.selection, graph)
     targets = resolve_targets(graph, keys, request.partitions, now, every=request.only_stale)
-    if request.executor == "processes" and isinstance(instance.store, MemoryStore):
-        raise UserError("worker processes need values on disk; use Instance.local(path)")
     run_id = new_run_id()
     # Asked for outright, it is settled before anybody is waited for; what is stale is known only later.
     run = None if request.only_stale else _settled(definitions, request, run_id, keys)
     asked = _Asked(request, listener, run_id, run, graph, keys, targets, now)
-    if instance.leases is None or not targets:
-        return _carry_out(definitions, instance, asked)
+    if not targets:
+        return _carry_out(definitions, instance, asked, Admission())
+    with admission(instance, request, run_id, targets, listener) as admitted_as:
+        return _carry_out(definitions, instance, asked, admitted_as)
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What a run has from those that see to all runs."""
+
+    pools: Pools = field(default_factory=NoPools)
+    why_canceled: Callable[..., str | None] = lambda *_: None
+
+
+@contextmanager
+def admission(
+    instance: Instance, request: Request, run_id: str, targets: Sequence[Slot], listener: Listener
+) -> Iterator[Admission]:
+    """Let the block run as the limits allow, while nobody else makes the targets.
+
+    Raises BusyError after the request's patience, and RunCanceledError where it is asked to end meanwhile.
+    """
+    if instance.leases is None:
+        yield Admission()
+        return
     patience, tell = request.patience, listener.waiting
     with (
         admitted(instance, request.limits, run_id, request.tags, patience=patience, waiting=tell),
         pools_of(instance, request.limits, run_id, request.tags) as pools,
         holding(instance.leases, targets, run_id, patience, tell) as held,
     ):
-        return _carry_out(definitions, instance, asked, pools, held.why_canceled)
+        yield Admission(pools, held.why_canceled)
 
 
 def plan_request(definitions: Definitions, instance: Instance, request: Request) -> Plan:
@@ -197,11 +220,7 @@ class _Asked:
 
 
 def _carry_out(
-    definitions: Definitions,
-    instance: Instance,
-    asked: _Asked,
-    pools: Pools | None = None,
-    why: Callable[[], str | None] = lambda: None,
+    definitions: Definitions, instance: Instance, asked: _Asked, admitted_as: Admission
 ) -> ExecutionResult:
     """Read the history, which stands still while the targets are held, and make what is to be made."""
     request = asked.request
@@ -221,7 +240,7 @@ def _carry_out(
         source=request.source,
         git=request.git,
     )
-    with open_executor(request.executor, request.workers) as executor:
+    with executor_for(request, instance) as executor:
         carry_out(
             plan,
             [hand],
@@ -230,8 +249,8 @@ def _carry_out(
             log=instance.log,
             executor=executor,
             listen=asked.listener.happened,
-            pools=pools,
-            why=why,
+            pools=admitted_as.pools,
+            why=admitted_as.why_canceled,
         )
     return ExecutionResult(hand.result, plan, instance, run.resources)
 

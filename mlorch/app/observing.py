@@ -8,11 +8,11 @@ from typing import Any
 
 from mlorch.app.loading import tools_of
 from mlorch.app.materializing import Listener, Request, assess, new_run_id
+from mlorch.app.performing import executor_for
 from mlorch.app.preparing import in_hand, owners_of, prepare_run
 from mlorch.app.results import ExecutionResult
 from mlorch.definitions.definitions import Definitions
 from mlorch.errors import UserError
-from mlorch.execution.executors import open_executor
 from mlorch.execution.runner import RunResult, carry_out
 from mlorch.instance import Instance
 from mlorch.planning.plan import make_plan
@@ -75,7 +75,7 @@ def observe_assets(
         return ExecutionResult(RunResult("", "SUCCESS"), plan, instance, run.resources)
     about: dict[str, Any] = {"project": request.project, "source": request.source, "git": request.git}
     hand = in_hand(run, plan.steps, selection=tuple(chosen), **about)
-    with open_executor(request.executor, request.workers) as executor:
+    with executor_for(request, instance) as executor:
         carry_out(
             plan,
             [hand],

@@ -57,6 +57,7 @@ def make_request(opened: App, **given: Any) -> Request:
         **given,
         executor=settings.executor,
         workers=settings.workers,
+        address=settings.dask.address,
         auto=settings.code_version == "auto",
         project=settings.name,
         source=run_source(),

@@ -43,7 +43,7 @@ def materialize(
     config_json: Text = None,
     tag: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, recorded with the run.")] = None,
     executor: Annotated[
-        str | None, typer.Option(help="in_process, threads or processes.", show_default=False)
+        str | None, typer.Option(help="in_process, threads, processes or dask.", show_default=False)
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Steps at once.", min=1, show_default=False)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")] = False,

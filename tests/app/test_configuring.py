@@ -71,7 +71,7 @@ def test_a_run_config_says_where_steps_run(tmp_path):
         assert result.asset_value("where") != threading.current_thread().name
         plain = run_request(Definitions([where]), instance, Request())
         assert plain.asset_value("where") == threading.current_thread().name
-    with pytest.raises(UserError, match="worker processes need values on disk"):
+    with pytest.raises(UserError, match="needs values that its workers can read"):
         materialize([where], run_config={"execution": {"config": {"multiprocess": {}}}})
 
 

@@ -135,7 +135,7 @@ def test_an_unknown_executor_is_named_with_the_nearest():
 
 
 def test_workers_are_refused_where_values_are_only_in_memory():
-    with pytest.raises(UserError, match="worker processes need values on disk"):
+    with pytest.raises(UserError, match="needs values that its workers can read"):
         run_request(Definitions([numbers]), Instance.ephemeral(), Request(executor="processes"))
 
 
