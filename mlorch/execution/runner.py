@@ -22,12 +22,13 @@ from mlorch.events import (
     StepSkipped,
     StepStarted,
 )
+from mlorch.execution.admission import Entrance, Gate
 from mlorch.execution.board import Board
 from mlorch.execution.call import Kept, Outcome, Tools
 from mlorch.execution.calls import Caller
 from mlorch.execution.executors import Performing, StepExecutor
-from mlorch.execution.resources import opened
 from mlorch.execution.pools import POLL, NoPools, Pools
+from mlorch.execution.resources import opened
 from mlorch.execution.run import Run
 from mlorch.execution.step import init_context, perform
 from mlorch.execution.writer import Writer
@@ -100,6 +101,8 @@ class Runner:
         *,
         given: Mapping[tuple[str, str], Any],
         pools: Pools,
+        gate: Gate | None,
+        why_of: Callable[[str], str | None],
     ) -> None:
         self._board = Board(plan.steps)
         self._runs = runs
@@ -108,6 +111,8 @@ class Runner:
         self._writer = writer
         self._caller = Caller(assessment, given)
         self._pools = pools
+        self._entrance = Entrance(gate, [hand.run for hand in runs])
+        self._why_of = why_of
         self._retries: list[tuple[float, int, int]] = []
         self._queued: list[tuple[int, int]] = []
         """Steps that are ready and wait for a slot of their pool, with their attempts."""
@@ -120,15 +125,22 @@ class Runner:
     def work(self, executor: StepExecutor) -> None:
         """Submit and collect until every step is made, skipped or failed."""
         board = self._board
-        while board or self._running or self._retries or self._queued:
+        while board or self._running or self._retries or self._queued or self._entrance:
             self._revive(executor)
             self._call_up(executor)
             while board and len(self._running) < executor.workers:
                 index = board.take()
-                if not self._is_skipped(index):
+                if not self._is_skipped(index) and self._entrance.admits(board.steps[index].run, index):
                     self._submit(executor, index, 1)
-            if self._running or self._retries or self._queued:
+            if len(self._running) < executor.workers and (let_in := self._entrance.let_in()):
+                for index in let_in:
+                    board.put_back(index)
+            elif self._running or self._retries or self._queued or self._entrance:
                 self._collect()
+
+    def close(self) -> None:
+        """Leave room for the runs of others."""
+        self._entrance.close()
 
     def settle(self) -> None:
         """Wait for the steps that still run after `work` was broken off, and report what they have made."""
@@ -151,6 +163,10 @@ class Runner:
         elif (name := board.unmade_input(index)) is not None:
             self._skip(step, f"{name} was not made")
             board.skip(index)
+        elif (why := self._why_of(self._runs[step.run].run.run_id)) is not None:
+            self._runs[step.run].result.status = "CANCELED"
+            self._skip(step, why, is_blocked=True)
+            board.fail(index)
         elif step.unit.is_conditional and self._is_fresh(step):
             self._skip(step, "its inputs came out with the same data versions")
             board.leave_out(index)
@@ -178,13 +194,14 @@ class Runner:
         hand = self._runs[step.run]
         if not hand.has_begun:
             hand.begin()
-            self._writer.add(hand.started)
+            self._writer.add(replace(hand.started, at=time.time()))
         return hand
 
     def _over(self, step: PlannedStep) -> None:
         hand = self._runs[step.run]
         hand.waiting -= 1
         if not hand.waiting:
+            self._entrance.leave(step.run)
             hand.end()
             self._writer.add(_finished(hand.result, ""))
 
@@ -199,7 +216,7 @@ class Runner:
 
     def _submit(self, executor: StepExecutor, index: int, attempt: int) -> None:
         step = self._board.steps[index]
-        pool = step.node.op.pool
+        pool = step.node.pool
         if pool is not None and not self._pools.acquire(pool, step.name):
             self._queued.append((index, attempt))
             return
@@ -213,7 +230,7 @@ class Runner:
 
     def _collect(self) -> None:
         wait = max(0.0, self._retries[0][0] - time.monotonic()) if self._retries else None
-        if self._queued:
+        if self._queued or self._entrance:
             wait = POLL if wait is None else min(wait, POLL)
         try:
             future = self._done.get(timeout=wait)
@@ -221,8 +238,8 @@ class Runner:
             return
         index, attempt = self._running.pop(future)
         step = self._board.steps[index]
-        if step.node.op.pool is not None:
-            self._pools.release(step.node.op.pool, step.name)
+        if step.node.pool is not None:
+            self._pools.release(step.node.pool, step.name)
         outcome = _outcome(future)
         self._take(index, outcome)
         if outcome.error is None:
@@ -302,15 +319,24 @@ def carry_out(
     given: Mapping[tuple[str, str], Any] | None = None,
     pools: Pools | None = None,
     why: Callable[[], str | None] = lambda: None,
+    gate: Gate | None = None,
+    why_of: Callable[[str], str | None] = lambda _: None,
 ) -> None:
     """Perform the plan and record it, each step in the run that it belongs to; results are in `runs`.
 
     `listen` is told each fact as it happens; `given` has the values of inputs that nothing in the plan
-    fills, by path of the op and input. An interrupt (KeyboardInterrupt) ends what has begun as CANCELED,
-    anything else that breaks it off as FAILURE, with what was made; both are raised again.
+    fills, by path of the op and input. `gate` lets runs begin; `why_of` says why one was asked to end, `why`
+    why all were. An interrupt (KeyboardInterrupt) ends what has begun as CANCELED, anything else that breaks
+    it off as FAILURE, with what was made; both are raised again.
     """
     with Writer(log, assessment.history, listen) as writer:
-        runner = Runner(plan, runs, assessment, tools, writer, given=given or {}, pools=pools or NoPools())
+        shared: dict[str, Any] = {
+            "given": given or {},
+            "pools": pools or NoPools(),
+            "gate": gate,
+            "why_of": why_of,
+        }
+        runner = Runner(plan, runs, assessment, tools, writer, **shared)
         try:
             runner.work(executor)
         except BaseException as error:
@@ -323,6 +349,7 @@ def carry_out(
                 runner.finish("FAILURE", f"{type(error).__name__}: {error}")
             raise
         finally:
+            runner.close()
             writer.flush()
 
 
