@@ -86,9 +86,10 @@ def run_job(
 ) -> ExecutionResult:
     """Carry out a job of ops. Raises UserErrors before any op runs; failures are in the result."""
     told = listener or Listener()
-    request = as_configured(replace(request, tags={**job.tags, **request.tags}))
-    given = _inputs(job, input_values)
     key = request.partitions.key
+    config = config_of(job.config, key, request.run_config)
+    request = as_configured(replace(request, run_config=config, tags={**job.tags, **request.tags}))
+    given = _inputs(job, input_values)
     if key is not None and job.partitions_def is not None:
         job.partitions_def.validate_partition_key(key)
     run = prepare_run(
@@ -96,7 +97,7 @@ def run_job(
         [job],
         None,
         {**(resources or {}), **job.resource_defs},
-        run_config=config_of(job.config, key, request.run_config),
+        run_config=config,
         job=job.name,
         tags=request.tags,
     )
