@@ -20,8 +20,18 @@ if TYPE_CHECKING:
     from mlorch.app.observing import observe as observe
     from mlorch.app.projects import Definitions as Definitions
     from mlorch.app.results import ExecutionResult as ExecutionResult
+    from mlorch.definitions.asset_checks import AssetChecksDefinition as AssetChecksDefinition
+    from mlorch.definitions.asset_checks import asset_check as asset_check
+    from mlorch.definitions.asset_checks import (
+        load_asset_checks_from_current_module as load_asset_checks_from_current_module,
+    )
+    from mlorch.definitions.asset_checks import (
+        load_asset_checks_from_modules as load_asset_checks_from_modules,
+    )
+    from mlorch.definitions.asset_checks import multi_asset_check as multi_asset_check
     from mlorch.definitions.assets import AssetsDefinition as AssetsDefinition
     from mlorch.definitions.assets import asset as asset
+    from mlorch.definitions.checks import AssetCheckEvaluation as AssetCheckEvaluation
     from mlorch.definitions.checks import AssetCheckKey as AssetCheckKey
     from mlorch.definitions.checks import AssetCheckResult as AssetCheckResult
     from mlorch.definitions.checks import AssetCheckSeverity as AssetCheckSeverity
@@ -37,9 +47,6 @@ if TYPE_CHECKING:
     from mlorch.definitions.dependencies import OutputMapping as OutputMapping
     from mlorch.definitions.dimensions import DimensionPartitionMapping as DimensionPartitionMapping
     from mlorch.definitions.dimensions import MultiPartitionMapping as MultiPartitionMapping
-    from mlorch.definitions.dimensions import (
-        MultiToSingleDimensionPartitionMapping as MultiToSingleDimensionPartitionMapping,
-    )
     from mlorch.definitions.dynamic import AddDynamicPartitionsRequest as AddDynamicPartitionsRequest
     from mlorch.definitions.dynamic import DeleteDynamicPartitionsRequest as DeleteDynamicPartitionsRequest
     from mlorch.definitions.dynamic import DynamicPartitionsDefinition as DynamicPartitionsDefinition
@@ -54,15 +61,15 @@ if TYPE_CHECKING:
     from mlorch.definitions.factories import resource as resource
     from mlorch.definitions.graph_assets import graph_asset as graph_asset
     from mlorch.definitions.graph_assets import graph_multi_asset as graph_multi_asset
-    from mlorch.definitions.io import InputContext as InputContext
     from mlorch.definitions.io import IOManager as IOManager
+    from mlorch.definitions.io import InputContext as InputContext
     from mlorch.definitions.io import OutputContext as OutputContext
     from mlorch.definitions.jobs import define_asset_job as define_asset_job
     from mlorch.definitions.keys import AssetKey as AssetKey
     from mlorch.definitions.managers import ConfigurableIOManager as ConfigurableIOManager
     from mlorch.definitions.managers import ConfigurableIOManagerFactory as ConfigurableIOManagerFactory
-    from mlorch.definitions.managers import InputManagerDefinition as InputManagerDefinition
     from mlorch.definitions.managers import IOManagerDefinition as IOManagerDefinition
+    from mlorch.definitions.managers import InputManagerDefinition as InputManagerDefinition
     from mlorch.definitions.managers import input_manager as input_manager
     from mlorch.definitions.managers import io_manager as io_manager
     from mlorch.definitions.mapped import ConfigMapping as ConfigMapping
@@ -79,13 +86,19 @@ if TYPE_CHECKING:
     from mlorch.definitions.mappings import LastPartitionMapping as LastPartitionMapping
     from mlorch.definitions.mappings import PartitionMapping as PartitionMapping
     from mlorch.definitions.mappings import TimeWindowPartitionMapping as TimeWindowPartitionMapping
+    from mlorch.definitions.metadata import MetadataValue as MetadataValue
+    from mlorch.definitions.metadata import TableColumn as TableColumn
+    from mlorch.definitions.metadata import TableColumnConstraints as TableColumnConstraints
+    from mlorch.definitions.metadata import TableColumnDep as TableColumnDep
+    from mlorch.definitions.metadata import TableColumnLineage as TableColumnLineage
+    from mlorch.definitions.metadata import TableConstraints as TableConstraints
+    from mlorch.definitions.metadata import TableMetadataValue as TableMetadataValue
+    from mlorch.definitions.metadata import TableRecord as TableRecord
+    from mlorch.definitions.metadata import TableSchema as TableSchema
     from mlorch.definitions.multi import MultiPartitionKey as MultiPartitionKey
     from mlorch.definitions.multi import MultiPartitionsDefinition as MultiPartitionsDefinition
     from mlorch.definitions.multi_assets import AssetOut as AssetOut
     from mlorch.definitions.multi_assets import multi_asset as multi_asset
-    from mlorch.definitions.named import (
-        SpecificPartitionsPartitionMapping as SpecificPartitionsPartitionMapping,
-    )
     from mlorch.definitions.named import StaticPartitionMapping as StaticPartitionMapping
     from mlorch.definitions.nodes import GraphIn as GraphIn
     from mlorch.definitions.nodes import GraphOut as GraphOut
@@ -185,16 +198,20 @@ _HOMES = {
     "mlorch.app.observing": "observe",
     "mlorch.app.projects": "Definitions",
     "mlorch.app.results": "ExecutionResult",
+    "mlorch.definitions.asset_checks": (
+        "AssetChecksDefinition asset_check load_asset_checks_from_current_module "
+        "load_asset_checks_from_modules multi_asset_check"
+    ),
     "mlorch.definitions.assets": "AssetsDefinition asset",
-    "mlorch.definitions.checks": "AssetCheckKey AssetCheckResult AssetCheckSeverity AssetCheckSpec",
+    "mlorch.definitions.checks": (
+        "AssetCheckEvaluation AssetCheckKey AssetCheckResult AssetCheckSeverity AssetCheckSpec"
+    ),
     "mlorch.definitions.config": "Config PermissiveConfig RunConfig",
     "mlorch.definitions.definitions": "load_assets_from_modules",
     "mlorch.definitions.dependencies": (
         "DependencyDefinition InputMapping MultiDependencyDefinition NodeInvocation OutputMapping"
     ),
-    "mlorch.definitions.dimensions": (
-        "DimensionPartitionMapping MultiPartitionMapping MultiToSingleDimensionPartitionMapping"
-    ),
+    "mlorch.definitions.dimensions": "DimensionPartitionMapping MultiPartitionMapping",
     "mlorch.definitions.dynamic": (
         "AddDynamicPartitionsRequest DeleteDynamicPartitionsRequest DynamicPartitionsDefinition"
     ),
@@ -221,9 +238,13 @@ _HOMES = {
         "AllPartitionMapping IdentityPartitionMapping LastPartitionMapping PartitionMapping "
         "TimeWindowPartitionMapping"
     ),
+    "mlorch.definitions.metadata": (
+        "MetadataValue TableColumn TableColumnConstraints TableColumnDep TableColumnLineage "
+        "TableConstraints TableMetadataValue TableRecord TableSchema"
+    ),
     "mlorch.definitions.multi": "MultiPartitionKey MultiPartitionsDefinition",
     "mlorch.definitions.multi_assets": "AssetOut multi_asset",
-    "mlorch.definitions.named": "SpecificPartitionsPartitionMapping StaticPartitionMapping",
+    "mlorch.definitions.named": "StaticPartitionMapping",
     "mlorch.definitions.nodes": "GraphIn GraphOut",
     "mlorch.definitions.observables": "multi_observable_source_asset observable_source_asset",
     "mlorch.definitions.ops": "DynamicOut DynamicOutput In Nothing OpDefinition Out op",

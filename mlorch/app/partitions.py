@@ -29,7 +29,7 @@ def resolved(graph: AssetGraph, log: EventLog) -> AssetGraph:
         if id(definition) not in known:
             known[id(definition)] = definition.with_dynamic_keys(recorded)
         nodes[key] = replace(nodes[key], spec=replace(nodes[key].spec, partitions_def=known[id(definition)]))
-    return AssetGraph(nodes, graph.downstream)
+    return AssetGraph(nodes, graph.downstream, graph.checks)
 
 
 def dynamic_sets(definitions: Definitions) -> Mapping[str, Sequence[str]]:

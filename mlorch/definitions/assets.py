@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from mlorch.definitions.calling import call_directly
+from mlorch.definitions.checks import AssetCheckSpec, check_specs_of
 from mlorch.definitions.graphs import GraphDefinition, GraphInput, OpNode
 from mlorch.definitions.importable import Importable
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, check_name, key_text
@@ -39,6 +40,9 @@ class AssetsDefinition(Importable):
     Calling it calls the function, as in a test.
     """
 
+    kind = "asset"
+    """What messages call it."""
+
     def __init__(
         self,
         node: OpDefinition | GraphDefinition,
@@ -50,7 +54,7 @@ class AssetsDefinition(Importable):
         is_observed: bool = False,
         backfill_policy: BackfillPolicy | None = None,
         data_version: type[CONTENT] | None = None,
-        check_specs: Iterable[Any] = (),
+        check_specs: Iterable[AssetCheckSpec] = (),
     ) -> None:
         self.node = node
         self.specs = dict(specs)
@@ -118,6 +122,13 @@ class AssetsDefinition(Importable):
         sources = self.node.output_sources
         return {name: (sources[name].path, sources[name].output) for name in self.specs}
 
+    def checks_at(self, path: str) -> tuple[AssetCheckSpec, ...]:
+        """Return the checks of which one of its ops gives the results."""
+        if isinstance(self.node, OpDefinition):
+            return self.check_specs
+        sources = self.node.output_sources
+        return tuple(one for one in self.check_specs if sources[one.python_identifier].path == path)
+
     def dependencies_of(self, key: str) -> tuple[Dependency, ...]:
         """Return the edges of one of its assets."""
         own = self.own_dependencies.get(key)
@@ -133,6 +144,7 @@ class AssetsDefinition(Importable):
         made = object.__new__(type(self))
         vars(made).update(vars(self))
         made.specs = {name: spec.placed(renamed, group_name) for name, spec in self.specs.items()}
+        made.check_specs = tuple(spec.placed(renamed) for spec in self.check_specs)
         made.dependencies = tuple(replace(one, key=new(one.key)) for one in self.dependencies)
         made.own_dependencies = {
             new(key): frozenset(map(new, keys)) for key, keys in self.own_dependencies.items()
@@ -321,7 +333,7 @@ def _define(
         (*arguments_of(owner, signature, options.get("ins") or {}), *orders_of(spec.deps)),
         backfill_policy=options.get("backfill_policy"),
         data_version=options.get("data_version"),
-        check_specs=options.get("check_specs") or (),
+        check_specs=check_specs_of(owner, options.get("check_specs"), [spec.name]),
     )
 
 

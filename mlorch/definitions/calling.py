@@ -37,7 +37,7 @@ def call_directly(called: Called, args: Sequence[Any], kwargs: Mapping[str, Any]
     context that is missing, and for what the function does not take.
     """
     binding = _Binding(
-        called, list(args), dict(kwargs), str(called) if owner is None else f"asset {owner.name!r}"
+        called, list(args), dict(kwargs), str(called) if owner is None else f"{owner.kind} {owner.name!r}"
     )
     binding.take_context(called if owner is None else owner)
     binding.take_positions()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Self
 
+from mlorch.definitions.asset_checks import AssetChecksDefinition
 from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.doubles import with_doubles
 from mlorch.definitions.executors import ExecutorDefinition
@@ -32,6 +33,7 @@ class Definitions:
         self,
         assets: Iterable[AssetsDefinition | AssetSpec] = (),
         *,
+        asset_checks: Iterable[AssetChecksDefinition] | None = None,
         jobs: Iterable[AssetJob | JobDefinition] = (),
         schedules: Iterable[ScheduleDefinition] = (),
         sensors: Iterable[SensorDefinition] = (),
@@ -39,14 +41,18 @@ class Definitions:
         executor: ExecutorDefinition | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        self.assets = tuple(assets)
+        given = (*assets, *(asset_checks or ()))
+        self.assets = tuple(one for one in given if not isinstance(one, AssetChecksDefinition))
+        checks = {id(one): one for one in given if isinstance(one, AssetChecksDefinition)}
+        self.asset_checks = tuple(checks.values())
         self.schedules: dict[str, ScheduleDefinition] = _named(schedules, "schedule")
         self.sensors: dict[str, SensorDefinition] = _named(sensors, "sensor")
         self.executor = executor
         self.metadata = dict(metadata or {})
         self.jobs: dict[str, AssetJob | JobDefinition] = _named((*jobs, *self._jobs_meant()), "job")
-        self.resources = with_doubles(resources)
-        self.graph: AssetGraph = make_graph(self.assets)
+        of_checks = {name: one for check in self.asset_checks for name, one in check.resource_defs.items()}
+        self.resources = with_doubles({**of_checks, **(resources or {})})
+        self.graph: AssetGraph = make_graph(self.assets, self.asset_checks)
         self._check_jobs()
         _check_resources(self.graph, self.resources)
         self._check_ops()
@@ -68,6 +74,7 @@ class Definitions:
                     raise InvalidDefinitionError(f"the resource {name!r} is declared twice, differently")
         return cls(
             [asset for one in several for asset in one.assets],
+            asset_checks=[check for one in several for check in one.asset_checks],
             jobs=[job for one in several for job in one.jobs.values()],
             schedules=[schedule for one in several for schedule in one.schedules.values()],
             sensors=[sensor for one in several for sensor in one.sensors.values()],
@@ -108,7 +115,9 @@ def load_assets_from_modules(
     for module in modules:
         for value in vars(module).values():
             for one in value if isinstance(value, list | tuple) else (value,):
-                if isinstance(one, AssetsDefinition | AssetSpec):
+                if isinstance(one, AssetsDefinition | AssetSpec) and not isinstance(
+                    one, AssetChecksDefinition
+                ):
                     found.setdefault(id(one), one)
     if group_name is None and key_prefix is None:
         return list(found.values())
@@ -132,11 +141,13 @@ def _named(several: Iterable[Any], what: str) -> dict[str, Any]:
 
 def _check_resources(graph: AssetGraph, resources: Mapping[str, Any]) -> None:
     check_nested(resources)
-    for node in graph.nodes.values():
-        if node.definition is None:
-            continue
-        for op_node in node.definition.op_nodes.values():
-            _check_op_resources(f"asset {node.key!r}", op_node.op, resources)
+    makers = {
+        f"asset {node.key!r}": node.definition for node in graph.nodes.values() if node.definition is not None
+    }
+    makers |= {f"check {key.name!r}": definition for key, definition in graph.checks.items()}
+    for owner, definition in makers.items():
+        for op_node in definition.op_nodes.values():
+            _check_op_resources(owner, op_node.op, resources)
 
 
 def _check_op_resources(owner: str, op: OpDefinition, resources: Mapping[str, Any]) -> None:

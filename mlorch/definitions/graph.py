@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mlorch.definitions.asset_checks import AssetChecksDefinition
 from mlorch.definitions.assets import AssetsDefinition, Dependency, orders_of
+from mlorch.definitions.checks import AssetCheckKey
 from mlorch.definitions.inference import default_mapping
 from mlorch.definitions.specs import AUTO, AssetSpec
 from mlorch.errors import InvalidDefinitionError, nearest
@@ -71,6 +73,8 @@ class AssetGraph:
 
     nodes: Mapping[str, AssetNode]
     downstream: Mapping[str, tuple[str, ...]] = field(repr=False)
+    checks: Mapping[AssetCheckKey, AssetsDefinition] = field(default_factory=dict, repr=False)
+    """What evaluates each check: the function of the asset itself, or one of its own."""
     _mappings: dict[tuple[str, str], PartitionMapping] = field(default_factory=dict, repr=False)
 
     def mapping(self, key: str, dependency: Dependency) -> PartitionMapping:
@@ -84,21 +88,23 @@ class AssetGraph:
         return found
 
 
-def make_graph(assets: Iterable[Any]) -> AssetGraph:
-    """Check the assets and order them.
+def make_graph(assets: Iterable[Any], checks: Iterable[AssetChecksDefinition] = ()) -> AssetGraph:
+    """Check the assets and the functions that check them, and order the assets.
 
     Raises InvalidDefinitionError, naming the key, for a duplicate key, an argument that no asset produces,
     a cycle, or a partition mapping that does not fit its two sides.
     """
     nodes = _by_key(assets)
-    for node in list(nodes.values()):
-        for dependency in node.dependencies:
-            if dependency.key not in nodes:
-                _refuse_argument(node, dependency, nodes)
-                nodes[dependency.key] = AssetNode(dependency.key, AssetSpec(dependency.key), None)
+    checkers = tuple(checks)
+    edges = [(f"asset {node.key!r}", one) for node in nodes.values() for one in node.dependencies]
+    edges += [(f"check {one.name!r}", edge) for one in checkers for edge in one.dependencies]
+    for owner, dependency in edges:
+        if dependency.key not in nodes:
+            _refuse_argument(owner, dependency, nodes)
+            nodes[dependency.key] = AssetNode(dependency.key, AssetSpec(dependency.key), None)
     _refuse_one_place(nodes)
     downstream = _reversed(nodes)
-    graph = AssetGraph(_ordered(nodes, downstream), downstream)
+    graph = AssetGraph(_ordered(nodes, downstream), downstream, _checks_of(nodes, checkers))
     _check_mappings(graph)
     return graph
 
@@ -131,13 +137,26 @@ def _keys(dependencies: tuple[Dependency, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(dependency.key for dependency in dependencies))
 
 
-def _refuse_argument(node: AssetNode, dependency: Dependency, nodes: Mapping[str, AssetNode]) -> None:
+def _checks_of(
+    nodes: Mapping[str, AssetNode], checkers: Iterable[AssetChecksDefinition]
+) -> dict[AssetCheckKey, AssetsDefinition]:
+    found: dict[AssetCheckKey, AssetsDefinition] = {}
+    makers = {id(node.definition): node.definition for node in nodes.values() if node.definition is not None}
+    for definition in (*makers.values(), *checkers):
+        for spec in definition.check_specs:
+            if found.setdefault(spec.key, definition) is not definition:
+                raise InvalidDefinitionError(
+                    f"the check {spec.name!r} of {str(spec.asset_key)!r} is declared twice; rename one"
+                )
+    return found
+
+
+def _refuse_argument(owner: str, dependency: Dependency, nodes: Mapping[str, AssetNode]) -> None:
     if dependency.argument is not None:
         is_config = dependency.argument == dependency.key == "config"
         hint = "; annotate it with a subclass of Config" if is_config else nearest(dependency.key, nodes)
         raise InvalidDefinitionError(
-            f"asset {node.key!r}: no asset produces its argument {dependency.argument!r} "
-            f"(key {dependency.key!r}){hint}"
+            f"{owner}: no asset produces its argument {dependency.argument!r} (key {dependency.key!r}){hint}"
         )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from mlorch.definitions.assets import AssetsDefinition, Dependency, chosen, key_of, refuse_unknown
+from mlorch.definitions.checks import AssetCheckSpec, check_specs_of
 from mlorch.definitions.graphs import GraphDefinition, compose
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey
 from mlorch.definitions.multi_assets import AssetOut
@@ -68,8 +69,9 @@ def graph_asset(**options: Unpack[GraphAssetOptions]) -> Callable[[Callable[...,
 def graph_asset(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Declare that the graph of ops which a function composes makes an asset, from what it returns.
 
-    The parameters name the upstream assets. Each op is a step, named "asset.op". Raises
-    InvalidDefinitionError, naming the graph.
+    The parameters name the upstream assets. Each op is a step, named "asset.op". With `check_specs` it
+    returns a dict of what gives the asset, as "result", and of the ops that check it, each as "asset_check".
+    Raises InvalidDefinitionError, naming the graph.
     """
     namespace = sys._getframe(1).f_locals
     if function is not None:
@@ -94,10 +96,12 @@ def _define_one(
     function: Callable[..., Any], namespace: Mapping[str, Any], options: Mapping[str, Any]
 ) -> AssetsDefinition:
     key = key_of(function, options, "graph_asset")
-    graph = _composed(function, "__".join(key.path), None, namespace, options)
+    checks = check_specs_of(f"asset {str(key)!r}", options.get("check_specs"), [str(key)])
+    outs = {"result": GraphOut(), **_outs_of(checks)} if checks else None
+    graph = _composed(function, "__".join(key.path), outs, namespace, options)
     description = options.get("description") or inspect.getdoc(function)
     spec = AssetSpec(key, description=description, **chosen(options, _SPEC_OPTIONS))
-    return _defined(graph, {next(iter(graph.outs)): spec}, options)
+    return _defined(graph, {next(iter(graph.outs)): spec}, checks, options)
 
 
 def _define_several(
@@ -105,9 +109,17 @@ def _define_several(
 ) -> AssetsDefinition:
     name = options.get("name") or function.__name__
     outs = options["outs"]
-    graph = _composed(function, name, {one: GraphOut() for one in outs}, namespace, options)
     about = {one: options.get(one) for one in ("group_name", "partitions_def")}
-    return _defined(graph, {one: out.spec(one, **about) for one, out in outs.items()}, options)
+    specs = {one: out.spec(one, **about) for one, out in outs.items()}
+    known = [spec.name for spec in specs.values()]
+    checks = check_specs_of(f"graph_multi_asset {name!r}", options.get("check_specs"), known)
+    declared = {**{one: GraphOut() for one in outs}, **_outs_of(checks)}
+    return _defined(_composed(function, name, declared, namespace, options), specs, checks, options)
+
+
+def _outs_of(checks: Iterable[AssetCheckSpec]) -> dict[str, GraphOut]:
+    """Return the outputs of a graph that give the results of its checks: each the name of its op's output."""
+    return {spec.python_identifier: GraphOut() for spec in checks}
 
 
 def _composed(
@@ -124,7 +136,10 @@ def _composed(
 
 
 def _defined(
-    graph: GraphDefinition, specs: Mapping[str, AssetSpec], options: Mapping[str, Any]
+    graph: GraphDefinition,
+    specs: Mapping[str, AssetSpec],
+    checks: tuple[AssetCheckSpec, ...],
+    options: Mapping[str, Any],
 ) -> AssetsDefinition:
     return AssetsDefinition(
         graph,
@@ -132,7 +147,7 @@ def _defined(
         _dependencies(graph, options.get("ins") or {}),
         can_subset=options.get("can_subset", False),
         backfill_policy=options.get("backfill_policy"),
-        check_specs=options.get("check_specs") or (),
+        check_specs=checks,
     )
 
 

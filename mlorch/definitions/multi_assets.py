@@ -17,6 +17,7 @@ from mlorch.definitions.assets import (
     orders_of,
     refuse_unknown,
 )
+from mlorch.definitions.checks import check_specs_of
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
 from mlorch.definitions.ops import Out
 from mlorch.definitions.signature import EMPTY, Signature, read_signature
@@ -119,7 +120,7 @@ def _define(
         own_dependencies=own,
         can_subset=options.get("can_subset", False),
         backfill_policy=options.get("backfill_policy"),
-        check_specs=options.get("check_specs") or (),
+        check_specs=check_specs_of(owner, options.get("check_specs"), [spec.name for spec in specs.values()]),
     )
 
 
