@@ -61,15 +61,15 @@ if TYPE_CHECKING:
     from mlorch.definitions.factories import resource as resource
     from mlorch.definitions.graph_assets import graph_asset as graph_asset
     from mlorch.definitions.graph_assets import graph_multi_asset as graph_multi_asset
-    from mlorch.definitions.io import IOManager as IOManager
     from mlorch.definitions.io import InputContext as InputContext
+    from mlorch.definitions.io import IOManager as IOManager
     from mlorch.definitions.io import OutputContext as OutputContext
     from mlorch.definitions.jobs import define_asset_job as define_asset_job
     from mlorch.definitions.keys import AssetKey as AssetKey
     from mlorch.definitions.managers import ConfigurableIOManager as ConfigurableIOManager
     from mlorch.definitions.managers import ConfigurableIOManagerFactory as ConfigurableIOManagerFactory
-    from mlorch.definitions.managers import IOManagerDefinition as IOManagerDefinition
     from mlorch.definitions.managers import InputManagerDefinition as InputManagerDefinition
+    from mlorch.definitions.managers import IOManagerDefinition as IOManagerDefinition
     from mlorch.definitions.managers import input_manager as input_manager
     from mlorch.definitions.managers import io_manager as io_manager
     from mlorch.definitions.mapped import ConfigMapping as ConfigMapping

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
+from mlorch.definitions.metadata import with_kinds
 from mlorch.errors import TypeCheckError
 
 DATA_VERSION = "dagster/data_version"
@@ -19,6 +20,7 @@ class _Report:
     """An AssetKey, whatever was given."""
     description: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    """By name, each a MetadataValue, whatever was given."""
     partition: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     """"dagster/data_version" gives the data version, "dagster/code_version" that of the code."""
@@ -29,7 +31,7 @@ class _Report:
             object.__setattr__(self, "asset_key", AssetKey.from_user_string(key_text(key)))
         if self.partition is not None and not isinstance(self.partition, str):
             raise TypeCheckError(f"asset {key_text(key)!r}: a partition key is text, not {self.partition!r}")
-        object.__setattr__(self, "metadata", dict(self.metadata or {}))
+        object.__setattr__(self, "metadata", with_kinds(self.metadata))
         object.__setattr__(self, "tags", dict(self.tags or {}))
 
     @property

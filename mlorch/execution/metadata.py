@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from mlorch.definitions.fields import mask
+from mlorch.definitions.keys import AssetKey
+from mlorch.definitions.metadata import MetadataValue, TableColumnLineage, TableSchema
 
 
 def plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,6 +42,9 @@ def redacted(value: Any, secrets: Collection[str]) -> Any:
     return [redacted(one, secrets) for one in value] if isinstance(value, list) else value
 
 
+_OF_A_KIND = (MetadataValue, TableSchema, TableColumnLineage, AssetKey, os.PathLike)
+
+
 def _plain_or_text(value: Any) -> Any:
     try:
         return json.loads(json.dumps(value, default=_as_plain))
@@ -47,6 +53,8 @@ def _plain_or_text(value: Any) -> Any:
 
 
 def _as_plain(value: Any) -> Any:
+    if isinstance(value, _OF_A_KIND):
+        return MetadataValue.of(value).to_json()
     item = getattr(value, "item", None)
     if callable(item) and getattr(value, "ndim", None) == 0:
         return item()
