@@ -32,6 +32,8 @@ class Dependency:
     annotation: Any = EMPTY
     partition_mapping: PartitionMapping | None = None
     metadata: Mapping[str, Any] | None = None
+    input_manager_key: str | None = None
+    """The resource that reads the value, in the place of the IO manager that kept it."""
 
 
 class AssetsDefinition(Importable):
@@ -261,7 +263,14 @@ def arguments_of(
         if annotation is EMPTY:
             annotation = given.dagster_type
         argument = None if _orders_only(given) else name
-        yield Dependency(given.resolve(name), argument, annotation, given.partition_mapping, given.metadata)
+        yield Dependency(
+            given.resolve(name),
+            argument,
+            annotation,
+            given.partition_mapping,
+            given.metadata,
+            given.input_manager_key,
+        )
 
 
 def orders_of(deps: Iterable[AssetDep]) -> Iterable[Dependency]:

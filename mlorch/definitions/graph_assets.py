@@ -156,6 +156,8 @@ def _dependencies(graph: GraphDefinition, ins: Mapping[str, AssetIn | AssetKey])
     for name, one in graph.ins.items():
         given = ins.get(name, AssetIn())
         given = given if isinstance(given, AssetIn) else AssetIn(key=given)
-        mapping = given.partition_mapping
-        found.append(Dependency(given.resolve(name), name, one.dagster_type, mapping, given.metadata))
+        key, mapping = given.resolve(name), given.partition_mapping
+        found.append(
+            Dependency(key, name, one.dagster_type, mapping, given.metadata, given.input_manager_key)
+        )
     return found

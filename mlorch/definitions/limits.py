@@ -76,7 +76,7 @@ def _tag_limits(tags: Sequence[Mapping[str, Any]], where: str) -> Iterator[TagLi
     for one in tags:
         if not _is_tag_limit(one):
             raise InvalidConfigError(
-                f"{where}: one of tag_concurrency_limits should be {{key = …, limit = …}}, besides it value = … "
+                f"{where}: one of tag_concurrency_limits should be {{key = …, limit = …}}, with value = … "
                 f"for that value alone or value = {{applyLimitPerUniqueValue = true}}, not {one!r}"
             )
         value = one.get("value")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from mlorch.definitions.io import InputContext, IOManager, OutputContext
+from mlorch.definitions.io import InputContext, OutputContext
 from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.resources import RequiredResources
 from mlorch.definitions.results import NO_VALUE
 from mlorch.errors import IntegrityError, NotFoundError
-from mlorch.execution.call import Argument, Call, Kept, Tools, element_of
+from mlorch.execution.call import NO_ARGUMENT, Argument, Call, Kept, Tools, element_of
 from mlorch.execution.context import OpExecutionContext
 from mlorch.log import Slot, slot_name
 
@@ -27,6 +28,8 @@ def arguments_of(
     for name in signature.resources:
         yield name, resources[name]
     for argument in call.arguments:
+        if _is_read_by_own(argument):
+            argument = replace(argument, log=context.log)
         yield argument.name, _value(argument, call, tools, resources)
 
 
@@ -47,14 +50,15 @@ def load(
     annotation: Any,
     tools: Tools,
     resources: Mapping[str, Any],
-    argument: Argument | None = None,
+    argument: Argument = NO_ARGUMENT,
 ) -> Any:
     """Return one recorded value, as `argument` asks for it.
 
     Raises NotFoundError where no value was kept or the IO manager that kept it is not there, and
     IntegrityError where its bytes are not the recorded ones.
     """
-    if kept.io_manager is None and (kept.is_passed or "io_manager" not in resources):
+    manager = argument.input_manager_key or kept.io_manager
+    if manager is None and (kept.is_passed or "io_manager" not in resources):
         raise NotFoundError(f"{slot_name(kept.slot)} has no value that could be loaded; nothing was kept")
     store = tools.outputs if kept.is_passed and tools.outputs is not None else tools.store
     key = None if kept.is_passed else AssetKey.from_user_string(kept.slot[0])
@@ -62,17 +66,18 @@ def load(
         "annotation": annotation,
         "path": path_of(kept.slot),
         "store": store,
-        "partitions_def": argument.partitions_def if argument is not None else None,
+        "partitions_def": argument.partitions_def,
         "resources": RequiredResources(resources, frozenset(resources), "an IO manager"),
+        "log": argument.log,
     }
     context = InputContext(
         key,
         kept.slot[1],
         uri=kept.uri,
         content_hash=kept.content_hash,
-        metadata=argument.metadata if argument is not None else None,
+        metadata=argument.metadata,
         recorded_metadata=kept.metadata,
-        name=argument.name if argument is not None else None,
+        name=argument.name or None,
         upstream_output=OutputContext(
             key,
             kept.slot[1],
@@ -80,12 +85,13 @@ def load(
             step_key=kept.step,
             name=kept.output,
             mapping_key=kept.mapping_key,
+            definition_metadata=argument.upstream_metadata,
             **about,
         ),
         **about,
     )
     try:
-        return _manager(kept, tools, resources).load_input(context)
+        return _reader(manager or "resource:io_manager", kept, tools, resources).load_input(context)
     except IntegrityError as error:
         # A store knows places, not assets; the cure is a command that needs the asset's name.
         words = kept.slot[0] if kept.slot[1] is None else f"{kept.slot[0]} --partition {kept.slot[1]}"
@@ -111,6 +117,12 @@ def _value(argument: Argument, call: Call, tools: Tools, resources: Mapping[str,
     return tools.kinds.accept(value, argument.annotation, where, known)
 
 
+def _is_read_by_own(argument: Argument) -> bool:
+    """Tell whether an IO manager of one's own reads it, which may have something to say."""
+    name = argument.input_manager_key or (argument.kept[0].io_manager if argument.kept else None)
+    return name is not None and name.startswith("resource:")
+
+
 def _parts(
     argument: Argument, part: Any, tools: Tools, resources: Mapping[str, Any]
 ) -> Iterator[tuple[str, Any]]:
@@ -128,14 +140,14 @@ def owner_name(call: Call) -> str:
     return f"asset {call.asset!r}" if call.asset and not call.path else f"op {call.step!r}"
 
 
-def _manager(kept: Kept, tools: Tools, resources: Mapping[str, Any]) -> IOManager:
-    name = kept.io_manager or "resource:io_manager"
+def _reader(name: str, kept: Kept, tools: Tools, resources: Mapping[str, Any]) -> Any:
+    """Return what reads a value: the IO manager that kept it, or the one that the consumer names."""
     if not name.startswith("resource:"):
         return tools.kinds.manager_named(name)
     found = resources.get(name.removeprefix("resource:"))
-    if not isinstance(found, IOManager):
+    if not callable(getattr(found, "load_input", None)):
         raise NotFoundError(
-            f"{slot_name(kept.slot)} was kept by the resource {name.removeprefix('resource:')!r}, "
+            f"{slot_name(kept.slot)} is read by the resource {name.removeprefix('resource:')!r}, "
             "which is no IO manager of these definitions"
         )
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
@@ -55,11 +56,21 @@ class Argument:
     """Of the upstream asset."""
     metadata: Mapping[str, Any] | None = None
     """What the consumer says of it, in AssetIn."""
+    upstream_metadata: Mapping[str, Any] | None = None
+    """What the upstream asset's definition says."""
+    input_manager_key: str | None = None
+    """"resource:NAME" of what reads the value in the place of the IO manager that kept it."""
+    log: logging.Logger | None = None
+    """For what an IO manager of one's own says."""
 
     @property
     def is_there(self) -> bool:
         """Tell whether there is something to give: an optional output may have stayed away."""
         return bool(self.kept) or self.is_list or self.given is not NO_VALUE or self.parts is not None
+
+
+NO_ARGUMENT = Argument("")
+"""Stands for nobody's: a value that no function asks for."""
 
 
 def element_of(annotation: Any) -> Any:

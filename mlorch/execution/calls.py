@@ -103,12 +103,17 @@ class Caller:
 
     def _read(self, read: Read, name: str, annotation: Any) -> Argument:
         dependency = read.dependency
+        upstream = self._assessment.graph.nodes[dependency.key].spec
         return Argument(
             name,
             annotation,
             tuple(self._kept(one) for one in read.slots),
-            partitions_def=self._assessment.graph.nodes[dependency.key].partitions_def,
+            partitions_def=upstream.partitions_def,
             metadata=dependency.metadata,
+            upstream_metadata=upstream.metadata,
+            input_manager_key=f"resource:{dependency.input_manager_key}"
+            if dependency.input_manager_key is not None
+            else None,
         )
 
     def _kept(self, slot: Slot) -> Kept:

@@ -194,6 +194,7 @@ class Keeper:
         resource = out.io_manager_key or "io_manager"
         if resource in resources:
             manager, name = resources[resource], f"resource:{resource}"
+            output.log = self._context.log
         stored = manager.handle_output(output, value)
         return kind, name, stored, plain(output.output_metadata) if output.output_metadata else {}
 
