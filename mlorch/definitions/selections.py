@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
 from mlorch.definitions.assets import AssetsDefinition
+from mlorch.definitions.checks import AssetCheckKey
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
 from mlorch.definitions.specs import AssetSpec
 from mlorch.errors import InvalidSelectionError
@@ -102,8 +103,22 @@ class AssetSelection:
         return type(self)("neighbors", (self,))
 
     def without_checks(self) -> Self:
-        """Select the same assets; which checks run is said elsewhere."""
-        return self
+        """Select the same assets and none of their checks, but for those that their own functions give."""
+        return type(self)("without_checks", (self,))
+
+    @classmethod
+    def checks(cls, *assets_or_check_keys: AssetsDefinition | AssetCheckKey) -> Self:
+        """Select checks alone: by their keys, or those that functions evaluate."""
+        return cls("checks", tuple(key for one in assets_or_check_keys for key in _checks_of(one)))
+
+    @classmethod
+    def checks_for_assets(cls, *assets: AssetsDefinition | AssetSpec | CoercibleToAssetKey) -> Self:
+        """Select the checks of these assets, and not the assets."""
+        return cls("checks_for", tuple(text for one in assets for text in _keys_of(one)))
+
+    @classmethod
+    def all_asset_checks(cls) -> Self:
+        return cls("all_checks")
 
     def __or__(self, other: AssetSelection) -> Self:
         return self._joined("or", other)
@@ -141,6 +156,10 @@ def _checked(other: object) -> AssetSelection:
             f"{other!r} is no AssetSelection; write AssetSelection.assets(…) or AssetSelection.from_string(…)"
         )
     return other
+
+
+def _checks_of(one: AssetsDefinition | AssetCheckKey) -> tuple[AssetCheckKey, ...]:
+    return (one,) if isinstance(one, AssetCheckKey) else tuple(spec.key for spec in one.check_specs)
 
 
 def _keys_of(asset: Any) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlorch.definitions.assets import AssetsDefinition
+from mlorch.definitions.checks import AssetCheckSpec
 from mlorch.definitions.jobs import JobDefinition
 from mlorch.definitions.nodes import OpNode, outputs_of
 from mlorch.definitions.specs import RetryPolicy
@@ -37,6 +38,10 @@ class Unit:
     causes: tuple[Cause, ...] = ()
     is_conditional: bool = False
     """True where it is asked again once its inputs were made: fresh by then, it is left out."""
+    checks: tuple[AssetCheckSpec, ...] | None = None
+    """The checks that are evaluated; None where all that its assets declare are."""
+    checked: tuple[Slot, ...] = ()
+    """Of what only checks: the asset partitions that it is about."""
 
     @property
     def maker(self) -> AssetsDefinition:
@@ -46,7 +51,7 @@ class Unit:
 
     @property
     def asset(self) -> str:
-        """The key of its first asset; "" for a job of ops."""
+        """The key of its first asset; "" for a job of ops, and for what only checks."""
         return self.slots[0][0] if self.slots else ""
 
     @property
@@ -288,7 +293,11 @@ def _by_partition(steps: list[PlannedStep]) -> tuple[PlannedStep, ...]:
     if len({step.unit.partition for step in steps}) < 2:
         return tuple(steps)
     above = [step.waits_for for step in steps]
-    order = ordered(above, lambda index: steps[index].unit.partition or "")
+    return reordered(steps, ordered(above, lambda index: steps[index].unit.partition or ""))
+
+
+def reordered(steps: Sequence[PlannedStep], order: Sequence[int]) -> tuple[PlannedStep, ...]:
+    """Return the steps at these positions, in this order, waiting for each other as before."""
     place = {index: position for position, index in enumerate(order)}
     moved = []
     for step in (steps[index] for index in order):

@@ -52,6 +52,11 @@ def refuse_parts(keys: Collection[str], graph: AssetGraph) -> None:
             )
 
 
+def found_keys(selection: selections.AssetSelection, graph: AssetGraph) -> set[str]:
+    """Return the keys that are meant, those of external assets among them."""
+    return _find(selection, _View(graph), wide=True)
+
+
 def coerced(selection: CoercibleToAssetSelection | None) -> selections.AssetSelection:
     """Return what a `selection` argument says as one value.
 
@@ -222,6 +227,15 @@ def _not(view: _View, wide: bool, of: selections.AssetSelection) -> set[str]:
     return (set(view.nodes) if wide else view.made) - _find(of, view, wide=True)
 
 
+def _none(view: _View, wide: bool, *checks: Any) -> set[str]:
+    """Return no asset: only checks are meant."""
+    return set()
+
+
+def _without_checks(view: _View, wide: bool, of: selections.AssetSelection) -> set[str]:
+    return _find(of, view, wide=wide)
+
+
 def _source_assets(view: _View, wide: bool, of: selections.AssetSelection) -> set[str]:
     found = _find(of, view, wide=True)
     return {up for key in found for up in view.nodes[key].upstream if up in view.external}
@@ -238,6 +252,10 @@ _FINDERS: Mapping[str, Callable[..., set[str]]] = {
     "or": _or,
     "not": _not,
     "source_assets": _source_assets,
+    "checks": _none,
+    "checks_for": _none,
+    "all_checks": _none,
+    "without_checks": _without_checks,
 }
 
 
