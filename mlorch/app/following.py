@@ -253,7 +253,7 @@ def followers_of(settings: Settings, instance: Instance, *, again: bool = False)
     return found
 
 
-def _turn(instance: Instance) -> AbstractContextManager[None]:
+def _turn(instance: Instance) -> AbstractContextManager[object]:
     if instance.leases is None:
         return nullcontext()
     return holding(instance.leases, [_TURN], f"mirror-{os.getpid()}", 0, lambda _: None)

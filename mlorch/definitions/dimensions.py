@@ -97,7 +97,7 @@ class _ByDimension(PartitionMapping):
         known = vars(self).get("_linked")
         if known is None or known[0] is not down or known[1] is not up:
             known = vars(self)["_linked"] = down, up, self._links(down, up)
-        return known[2]  # type: ignore[no-any-return]
+        return known[2]
 
 
 @dataclass(frozen=True)

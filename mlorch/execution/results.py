@@ -103,7 +103,7 @@ def observations(result: Any, call: Call) -> Iterator[Said]:
 
 def _by_partition(version: Any, call: Call) -> dict[str | None, Any]:
     if isinstance(version, DataVersionsByPartition):
-        return {**version.data_versions_by_partition}
+        return dict(version.data_versions_by_partition.items())
     return {call.partition: version}
 
 

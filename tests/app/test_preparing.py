@@ -141,7 +141,7 @@ def test_the_config_of_an_asset_that_is_not_made_is_checked_all_the_same():
 
 def test_a_run_config_that_is_no_mapping_is_refused():
     with pytest.raises(InvalidConfigError, match=r"the run config should be \{ops: …\}, not \['ops'\]"):
-        settle_configs(GRAPH, ["plain"], ["ops"])  # type: ignore[arg-type]
+        settle_configs(GRAPH, ["plain"], ["ops"])
 
 
 def test_a_secret_in_a_config_is_masked_like_one_in_a_resource(monkeypatch):
@@ -256,7 +256,7 @@ def test_a_value_is_loaded_with_its_io_manager_and_without_what_made_it(monkeypa
     monkeypatch.delenv("TOKEN")
     definitions = Definitions([fetched], resources=resources)
     assert load_asset("fetched", instance=instance, definitions=definitions) == "t0ken"
-    with pytest.raises(NotFoundError, match="kept by the resource 'remote', which is no IO manager"):
+    with pytest.raises(NotFoundError, match="read by the resource 'remote', which is no IO manager"):
         load_asset("fetched", instance=instance)
 
 

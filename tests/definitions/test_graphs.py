@@ -78,7 +78,7 @@ def test_a_name_that_cannot_be_one_is_refused(name):
 
 def test_an_unknown_argument_is_named_with_the_nearest():
     with pytest.raises(InvalidDefinitionError, match="@graph has no argument 'outs'; did you mean 'out'"):
-        graph(outs={})(lambda: None)  # type: ignore[call-overload]
+        graph(outs={})(lambda: None)
 
 
 # Inputs
