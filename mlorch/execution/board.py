@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from mlorch.definitions.nodes import FanIn, OpOutput, Source
@@ -24,10 +24,12 @@ class Board:
             if step.mapped_over is not None:
                 self._mapped.setdefault(step.mapped_over, []).append(index)
         self._ready = [index for index, count in enumerate(self._waiting) if not count]
-        self._joins: set[int] = set()
+        self._instances: dict[int, list[int]] = {}
+        """By a step that was mapped over, those that it was replaced by."""
         self._over: set[int] = set()
         self._blocked: set[int] = set()
-        self._unmade: dict[int, str] = {}
+        self._missing: dict[int, Collection[str]] = {}
+        """By step, the outputs that it did not give."""
 
     def __bool__(self) -> bool:
         """Tell whether some step is ready."""
@@ -47,29 +49,44 @@ class Board:
 
     def unmade_input(self, index: int) -> str | None:
         """Return the name of an input that nobody made, though nothing failed; or None."""
-        return self._unmade.get(index)
+        if not self._missing:
+            return None
+        step = self.steps[index]
+        short = [(self.steps[one], self._missing[one]) for one in step.waits_for if one in self._missing]
+        within = {
+            (above.node.path, output): f"{above.name}.{output}"
+            for above, missing in short
+            if above.unit is step.unit
+            for output in missing
+        }
+        inside = (_unmade(source, within) for source in step.node.inputs.values())
+        outside = (_unmade_asset(step, above, missing) for above, missing in short)
+        return next((name for name in (*inside, *outside) if name is not None), None)
 
     def fail(self, index: int) -> None:
         """Say that a step was not made because something failed: what is below is blocked."""
-        for below in self._below[index]:
-            self._blocked.add(below)
+        self._blocked.update(self._below[index])
         self._release(index)
 
     def skip(self, index: int) -> None:
         """Say that a step was not made and nothing failed; what needs it is skipped too."""
-        step = self.steps[index]
-        self._miss(index, set(step.node.op.outs))
+        self._missing[index] = self.steps[index].node.op.outs.keys()
         self._release(index)
 
-    def done(self, index: int, outputs: Collection[str], mapping_keys: Mapping[str, Sequence[str]]) -> None:
-        """Say that a step gave these outputs, the dynamic ones with these keys."""
-        if index in self._mapped:
-            self._expand(index, mapping_keys)
-        missing = self.steps[index].node.op.outs.keys() - set(outputs)
-        if missing:
-            dynamic = {name for name in missing if self.steps[index].node.op.outs[name].is_dynamic}
-            self._miss(index, missing - dynamic)
+    def done(self, index: int, outputs: Collection[str], mapping_keys: Mapping[str, Sequence[str]]) -> int:
+        """Say that a step gave these outputs, the dynamic ones with these keys.
+
+        Return how many steps more there are now to be made, or fewer: those mapped over them are replaced.
+        """
+        more = self._expand(index, mapping_keys) if index in self._mapped else 0
+        outs = self.steps[index].node.op.outs
+        if len(outputs) < len(outs):
+            # A dynamic output may well have no keys: what collects it gets an empty list.
+            missing = {name for name, out in outs.items() if name not in outputs and not out.is_dynamic}
+            if missing:
+                self._missing[index] = missing
         self._release(index)
+        return more
 
     def leave_out(self, index: int) -> None:
         """Say that a step need not be made: what it would make is there already."""
@@ -81,7 +98,7 @@ class Board:
             self._waiting[below] -= 1
             if self._waiting[below]:
                 continue
-            if below in self._joins:
+            if below in self._instances:
                 self._finish_join(below)
             else:
                 heapq.heappush(self._ready, below)
@@ -90,36 +107,50 @@ class Board:
         """Release what collects the outputs of a step that was made once per mapping key."""
         if index in self._blocked:
             self._blocked.update(self._below[index])
+        instances = self._instances[index]
+        if instances:
+            several = [set(self._missing.get(one, ())) for one in instances]
+            missing = set.intersection(*several)
+            if missing:
+                self._missing[index] = missing
         self._release(index)
 
-    def _expand(self, index: int, mapping_keys: Mapping[str, Sequence[str]]) -> None:
+    def _expand(self, index: int, mapping_keys: Mapping[str, Sequence[str]]) -> int:
         """Replace each step mapped over a dynamic output by one a key; the step itself then joins them."""
         templates = self._mapped[index]
+        self._over.add(index)
         made: dict[tuple[int, str], int] = {}
         for template in templates:
             step = self.steps[template]
             assert step.node.mapped_over is not None
             keys = mapping_keys.get(step.node.mapped_over[1], ())
-            made.update(((template, key), self._add(replace(step, mapping_key=key))) for key in keys)
+            instances = self._instances[template] = [self._add(step) for _ in keys]
+            made.update(((template, key), one) for key, one in zip(keys, instances, strict=True))
             # It waits for those made of it, no longer for what it was planned to wait for.
             self._waiting[template] = len(keys)
-        replaced = {index, *templates}
         for above in {one for template in templates for one in self.steps[template].waits_for}:
-            self._below[above] = [one for one in self._below[above] if one not in replaced]
+            self._below[above] = [one for one in self._below[above] if one not in templates]
         for (template, key), number in made.items():
-            waits_for = [made.get((one, key), one) for one in self.steps[template].waits_for]
-            waits_for = [one for one in waits_for if one != index and one not in self._over]
-            self.steps[number] = replace(self.steps[number], waits_for=tuple(waits_for))
-            self._waiting[number] = len(waits_for)
-            self._below[number].append(template)
-            for one in waits_for:
-                self._below[one].append(number)
-            if not waits_for:
-                heapq.heappush(self._ready, number)
-        self._joins.update(templates)
+            self._place(number, template, key, made)
         for template in templates:
             if not self._waiting[template]:
                 self._finish_join(template)
+        return len(made) - len(templates)
+
+    def _place(self, number: int, template: int, key: str, made: Mapping[tuple[int, str], int]) -> None:
+        """Let a step that was added for a key wait for what the one that it replaces in part waited for."""
+        step = self.steps[template]
+        waits_for = tuple(made.get((one, key), one) for one in step.waits_for)
+        self.steps[number] = replace(step, waits_for=waits_for, mapping_key=key)
+        if template in self._blocked:
+            self._blocked.add(number)
+        self._below[number].append(template)
+        still = [one for one in waits_for if one not in self._over]
+        self._waiting[number] = len(still)
+        for one in still:
+            self._below[one].append(number)
+        if not still:
+            heapq.heappush(self._ready, number)
 
     def _add(self, step: PlannedStep) -> int:
         self.steps.append(step)
@@ -127,21 +158,20 @@ class Board:
         self._below.append([])
         return len(self.steps) - 1
 
-    def _miss(self, index: int, missing: Collection[str]) -> None:
-        step = self.steps[index]
-        for below in self._below[index]:
-            name = _needs(self.steps[below], step, missing)
-            if name is not None:
-                self._unmade.setdefault(below, name)
+
+def _unmade(source: Source, missing: Mapping[tuple[str, str], str]) -> str | None:
+    """Return which missing output a source can't do without; a list can do without some of its own."""
+    if isinstance(source, OpOutput):
+        return missing.get((source.path, source.output))
+    if isinstance(source, FanIn):
+        names = [_unmade(one, missing) for one in source.sources]
+        return names[0] if names and None not in names else None
+    return None
 
 
-def _needs(step: PlannedStep, above: PlannedStep, missing: Collection[str]) -> str | None:
-    """Return which missing output of the step above a step can't do without."""
+def _unmade_asset(step: PlannedStep, above: PlannedStep, missing: Collection[str]) -> str | None:
+    """Return which asset among the missing outputs of another unit's step a step reads."""
     if step.unit is above.unit:
-        for source in step.node.inputs.values():
-            for one in _outputs(source):
-                if one.path == above.node.path and one.output in missing:
-                    return f"{above.name}.{one.output}"
         return None
     read = {slot for several in step.unit.reads for read in several for slot in read.slots}
     places = above.unit.maker.output_places
@@ -151,11 +181,3 @@ def _needs(step: PlannedStep, above: PlannedStep, missing: Collection[str]) -> s
                 if slot[0] == spec.name and slot in read:
                     return spec.name
     return None
-
-
-def _outputs(source: Source) -> Iterator[OpOutput]:
-    """Yield the outputs that a source can't do without: a list leaves out what is not there."""
-    if isinstance(source, OpOutput) and not source.is_collected:
-        yield source
-    elif isinstance(source, FanIn) and len(source.sources) == 1:
-        yield from _outputs(source.sources[0])

@@ -268,9 +268,7 @@ class Runner:
         for kept in outcome.passed:
             if kept.mapping_key is not None:
                 keys.setdefault(kept.output, []).append(kept.mapping_key)
-        known = len(board.steps)
-        board.done(index, outcome.outputs, keys)
-        self._runs[step.run].waiting += len(board.steps) - known
+        self._runs[step.run].waiting += board.done(index, outcome.outputs, keys)
         self._over(step)
 
     def _fail(self, index: int, attempt: int, outcome: Outcome, error: Mapping[str, Any]) -> None:
