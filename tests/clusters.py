@@ -34,7 +34,7 @@ def dask_cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
 
     def start(*words: str) -> subprocess.Popen[bytes]:
         with (folder / f"{len(started)}.txt").open("wb") as told:
-            command = [DASK, *words, *where]
+            command = [str(DASK), *words, *where]
             process = subprocess.Popen(command, cwd=folder, stdout=told, stderr=told, start_new_session=True)
         started.append(process)
         return process
