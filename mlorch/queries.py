@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
 from mlorch.definitions.reports import CODE_VERSION, DATA_VERSION, AssetMaterialization, AssetObservation
 from mlorch.errors import UserError
-from mlorch.events import AssetMaterialized, AssetObserved, RunFinished, RunStarted, StepFailed, StepStarted
+from mlorch.events import (
+    BACKFILL_TAG,
+    AssetMaterialized,
+    AssetObserved,
+    BackfillStarted,
+    RunFinished,
+    RunStarted,
+    StepFailed,
+    StepStarted,
+)
 
 if TYPE_CHECKING:
     from mlorch.definitions.partitions import PartitionsDefinition
@@ -273,7 +282,7 @@ def failed_slots(log: EventLog, assets: Collection[str] | None = None) -> set[Sl
 def slots_in_progress(log: EventLog, living: Collection[str]) -> set[Slot]:
     """Return the slots that living runs have started and not finished."""
     found: set[Slot] = set()
-    for run_id in living:
+    for run_id in _with_runs(log, living):
         mine: set[Slot] = set()
         for record in log.read(run_id=run_id):
             event = record.event
@@ -287,6 +296,21 @@ def slots_in_progress(log: EventLog, living: Collection[str]) -> set[Slot]:
                 mine.clear()
         found |= mine
     return found
+
+
+def _with_runs(log: EventLog, living: Collection[str]) -> Iterator[str]:
+    """Yield the ids, and of backfills among them the runs that they carry out now."""
+    yield from living
+    begun = [log.read(kinds={BackfillStarted.kind}, run_id=one) for one in living]
+    first = min((records[0].seq for records in begun if records), default=None)
+    if first is None:
+        return
+    ended = {record.event.run_id for record in log.read(first, kinds={RunFinished.kind})}
+    for record in log.read(first, kinds={RunStarted.kind}):
+        event = record.event
+        is_open = event.run_id not in ended
+        if is_open and isinstance(event, RunStarted) and event.tags.get(BACKFILL_TAG, "") in living:
+            yield event.run_id
 
 
 def _runs(
@@ -304,7 +328,8 @@ def _runs(
     for record in records:
         event = record.event
         if isinstance(event, RunStarted):
-            yield RecordedRun(event, ended.get(event.run_id), event.run_id in living)
+            is_alive = event.run_id in living or event.tags.get(BACKFILL_TAG, "") in living
+            yield RecordedRun(event, ended.get(event.run_id), is_alive)
 
 
 def _record(record: Record) -> EventRecord:

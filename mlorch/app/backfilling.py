@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlorch.app.choosing import Choice, Only, chosen_slots
 from mlorch.app.holding import Held, holding
+from mlorch.app.limits import Gate, pools_of
 from mlorch.app.loading import tools_of
 from mlorch.app.materializing import Listener, Request, as_configured, assess, new_run_id
 from mlorch.app.partitions import resolved
@@ -20,6 +21,7 @@ from mlorch.app.results import ExecutionResult
 from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.graph import AssetGraph
 from mlorch.events import BACKFILL_TAG, BackfillFinished, BackfillStarted
+from mlorch.execution.pools import Pools
 from mlorch.execution.run import Run
 from mlorch.execution.runner import RunInHand, RunResult, carry_out
 from mlorch.instance import Instance
@@ -148,9 +150,20 @@ def carry_out_backfill(
     request = as_configured(request)
     work = _Work(definitions, instance, request, found)
     if instance.leases is None or not found.slots:
-        return work.carry_out(listener, None)
-    with holding(instance.leases, found.slots, found.backfill_id, request.patience, listener.waiting) as held:
-        return work.carry_out(listener, held)
+        return work.carry_out(listener, Held(found.backfill_id))
+    name, patience = found.backfill_id, request.patience
+    with (
+        pools_of(instance, request.limits, name, request.tags) as pools,
+        holding(instance.leases, found.slots, name, patience, listener.waiting) as held,
+    ):
+        return work.carry_out(listener, held, pools)
+
+
+def slots_of_backfill(
+    definitions: Definitions, instance: Instance, request: Request, choice: Choice
+) -> Sequence[Slot]:
+    """Return the asset partitions among which a backfill would choose. Raises as `run_backfill`."""
+    return _found(definitions, instance, request, choice, "").slots
 
 
 def _found(
@@ -179,7 +192,7 @@ class _Work:
     def plan(self) -> Plan:
         return self._planned(self._assessed())
 
-    def carry_out(self, listener: Listener, held: Held | None) -> BackfillResult:
+    def carry_out(self, listener: Listener, held: Held, pools: Pools | None = None) -> BackfillResult:
         assessment = self._assessed()
         plan = self._planned(assessment)
         listener.planned(plan)
@@ -198,9 +211,19 @@ class _Work:
                 log=self._instance.log,
                 executor=executor,
                 listen=listener.happened,
+                pools=pools,
+                gate=self._gate(),
+                why=held.why_canceled,
+                why_of=held.why_canceled,
             )
         results = [hand.result for hand in hands]
         return BackfillResult(self._found.backfill_id, results, plan, self._instance, self._run.resources)
+
+    def _gate(self) -> Gate | None:
+        """Return what lets the runs begin, where there are limits."""
+        limits = self._request.limits
+        is_free = limits.runs < 0 and not limits.tags
+        return None if is_free else Gate(self._instance, limits, self._found.backfill_id)
 
     def _prepared(self) -> Run:
         request = self._request
@@ -250,7 +273,7 @@ class _Work:
         )
 
     @contextmanager
-    def _recording(self, plan: Plan, hands: Sequence[RunInHand], held: Held | None) -> Iterator[None]:
+    def _recording(self, plan: Plan, hands: Sequence[RunInHand], held: Held) -> Iterator[None]:
         """Record that the backfill began, and whatever happens, how it ended."""
         self._instance.log.append([self._started(plan)])
         status, reason = "CANCELED", "interrupted"
@@ -260,7 +283,7 @@ class _Work:
             if any(hand.result.status != "SUCCESS" for hand in hands):
                 status = "FAILURE"
         except KeyboardInterrupt:
-            reason = (held.why_canceled() if held is not None else None) or reason
+            reason = held.why_canceled() or reason
             raise
         except BaseException as error:
             status, reason = "FAILURE", f"{type(error).__name__}: {error}"

@@ -55,7 +55,7 @@ def cancel_runs(
         chosen = [*(run_id for run_id, run in runs.items() if run.finished is None), *sorted(waiting)]
     else:
         chosen = list(dict.fromkeys(_named(name, runs, waiting) for name in names))
-    reason = f"canceled by {_user()} on {socket.gethostname()}"
+    reason = canceled_by()
     done = {run_id: _mark(instance, runs[run_id], reason) for run_id in chosen if _is_dead(runs.get(run_id))}
     asked = [run_id for run_id in chosen if run_id not in done]
     for run_id in asked:
@@ -64,6 +64,11 @@ def cancel_runs(
         run_id: Canceled(run_id, status) for run_id, status in _watch(instance, asked, waiting, patience)
     }
     return [done[run_id] for run_id in chosen]
+
+
+def canceled_by() -> str:
+    """Return the reason of a run that this process asks to end."""
+    return f"canceled by {_user()} on {socket.gethostname()}"
 
 
 def _named(name: str, runs: dict[str, RunView], waiting: set[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, redirect_stdout
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from mlorch.app.materializing import Listener, Request
@@ -17,18 +17,23 @@ if TYPE_CHECKING:
 
 
 def carry_out(
-    opened: App, verb: Callable[[Listener], ExecutionResult], *, no_wait: bool, as_json: bool
+    opened: App,
+    verb: Callable[[Listener], ExecutionResult],
+    *,
+    no_wait: bool,
+    as_json: bool,
+    what: Literal["run", "backfill"] = "run",
 ) -> ExecutionResult:
     """Call the verb with a listener that shows progress and starts the mirrors; print what it came to."""
     from mlorch.app.materializing import Listener
     from mlorch.app.mirroring import mirroring, mirrors_of
-    from mlorch.cli.progress import Stopwatch, showing
+    from mlorch.cli.progress import Stopwatch, counting, showing
 
     watch = Stopwatch()
     told: list[Mirroring] = []
     # What the user's code prints must not come between a script and its JSON.
     with redirect_stdout(sys.stderr if as_json else sys.stdout), ExitStack() as mirrors:
-        with showing() as progress:
+        with counting() if what == "backfill" else showing() as progress:
 
             def planned(plan: Plan) -> None:
                 progress.planned(plan)
@@ -38,7 +43,7 @@ def carry_out(
 
             result = verb(Listener(planned, progress.happened, progress.waiting))
         _print_failures(result)
-        tell(_summary(result, watch))
+        tell(_summary(result, watch, what))
     names = mirrors_of(opened.settings)
     if names and told and told[0].is_complete:
         tell(f"{names}: told in the background" if no_wait else f"{names}: up to date ({watch})")
@@ -99,9 +104,10 @@ def _print_failures(result: ExecutionResult) -> None:
         tell(f"\n{failure.step} failed:\n{text.rstrip()}")
 
 
-def _summary(result: ExecutionResult, watch: object) -> str:
+def _summary(result: ExecutionResult, watch: object, what: str) -> str:
     if not result.run_id:
-        return f"nothing is stale: {len(result.plan.fresh)} fresh ({watch})"
+        nothing = "stale" if what == "run" else "to be made"
+        return f"nothing is {nothing}: {len(result.plan.fresh)} fresh ({watch})"
     blocked = sum(one.is_blocked for one in result.skipped)
     counts = {
         "made": len(result.materializations),
@@ -110,7 +116,7 @@ def _summary(result: ExecutionResult, watch: object) -> str:
         "blocked": blocked,
     }
     text = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    return f"run {result.run_id[:8]}: {text} in {watch}"
+    return f"{what} {result.run_id[:8]}: {text} in {watch}"
 
 
 def _print_result(result: ExecutionResult) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from mlorch.cli.assets import assets
+from mlorch.cli.backfill import backfill, backfills
 from mlorch.cli.config import config
 from mlorch.cli.init import init
 from mlorch.cli.job import job
@@ -36,12 +37,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 fine, 1 a run failed, 2 something to put right, 3 a bug of mlorch.",
 )
-for command in (new, init, materialize, status, lineage, load, restore, mirror, ui, version):
+for command in (new, init, materialize, backfill, status, lineage, load, restore, mirror, ui, version):
     app.command()(command)
 app.add_typer(assets, name="assets")
 app.add_typer(partitions, name="partitions")
 app.add_typer(job, name="job")
 app.add_typer(runs, name="runs")
+app.add_typer(backfills, name="backfills")
 app.add_typer(config, name="config")
 app.add_typer(pools, name="pools")
 

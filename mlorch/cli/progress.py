@@ -20,6 +20,7 @@ from mlorch.events import (
 )
 
 if TYPE_CHECKING:
+    from mlorch.log import Slot
     from mlorch.planning.plan import Plan
 
 
@@ -103,6 +104,88 @@ class _Live(Lines):
             self._bar.update(self._task, description=event.step)
         elif isinstance(event, AssetMaterialized | StepSkipped | StepFailed):
             self._bar.advance(self._task)
+
+
+class Counts(Lines):
+    """How many asset partitions of a backfill are done, now and then; what fails, at once."""
+
+    def __init__(self, write: Any = None) -> None:
+        super().__init__(write)
+        self._units: dict[str, tuple[Slot, ...]] = {}
+        self._done: set[Slot] = set()
+        self._total = 0
+        self._failed = 0
+        self._began = self._told = time.monotonic()
+
+    def planned(self, plan: Plan) -> None:
+        runs = len({step.run for step in plan.steps})
+        self._units = {step.name: step.unit.slots for step in plan.steps}
+        self._total = sum(len(unit.slots) for unit in plan.units)
+        self._began = self._told = time.monotonic()
+        if plan.steps:
+            self._write(f"{self._total:,} to make in {runs:,} runs, {len(plan.fresh):,} fresh")
+
+    def happened(self, event: Event) -> None:
+        if isinstance(event, AssetMaterialized):
+            self._done.add((event.asset, event.partition))
+            self._count()
+        elif isinstance(event, StepSkipped | StepFailed):
+            self._done.update(self._units.get(event.step, ()))
+            self._failed += isinstance(event, StepFailed)
+            self._count()
+        if isinstance(event, StepFailed | StepRetried | OutputCaptured):
+            super().happened(event)
+
+    def _count(self) -> None:
+        now = time.monotonic()
+        if now - self._told >= _BETWEEN_COUNTS:
+            self._told = now
+            left = (now - self._began) * (self._total - len(self._done)) / max(1, len(self._done))
+            failed = f", {self._failed:,} failed" if self._failed else ""
+            self._write(f"{len(self._done):,} of {self._total:,} done{failed}, about {left:.0f} s left")
+
+
+class _LiveCounts(Counts):
+    """A bar over the asset partitions; above it what fails and what is logged."""
+
+    def __init__(self, bar: Any) -> None:
+        super().__init__(lambda line: bar.console.print(line, markup=False, highlight=False, soft_wrap=True))
+        self._bar = bar
+        self._task = bar.add_task("planning", total=None)
+
+    def planned(self, plan: Plan) -> None:
+        super().planned(plan)
+        self._bar.update(self._task, total=self._total)
+
+    def _count(self) -> None:
+        text = f"{self._failed:,} failed" if self._failed else ""
+        self._bar.update(self._task, completed=len(self._done), description=text)
+
+
+_BETWEEN_COUNTS = 5.0
+"""Seconds."""
+
+
+@contextmanager
+def counting() -> Iterator[Progress]:
+    """Show how far a backfill is while the block runs: live on a terminal, else a line every few seconds."""
+    if not sys.stderr.isatty():
+        yield Counts()
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bar
+
+    left = TimeRemainingColumn(compact=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), left, TextColumn("{task.description}"))
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield _LiveCounts(bar)
 
 
 @contextmanager
