@@ -80,7 +80,7 @@ def load_definitions(settings: Settings) -> Definitions:
     if len({id(one) for one in found}) > 1:
         raise InvalidDefinitionError(f"{settings.definitions!r} has several Definitions; keep one")
     if found:
-        _check_jobs(found[0])
+        check_selections(found[0])
         return found[0]
     assets = load_assets_from_modules([module])
     if not assets:
@@ -88,6 +88,17 @@ def load_definitions(settings: Settings) -> Definitions:
             f"{settings.definitions!r} declares nothing; write defs = Definitions(assets=[…])"
         )
     return Definitions(assets)
+
+
+def check_selections(definitions: Definitions) -> None:
+    """Raise InvalidDefinitionError where the selection of a job names what is not there."""
+    for job in definitions.jobs.values():
+        if not isinstance(job, AssetJob):
+            continue
+        try:
+            select(job.selection, definitions.graph)
+        except InvalidSelectionError as error:
+            raise InvalidDefinitionError(f"the selection of job {job.name!r}: {error}") from None
 
 
 def run_source() -> dict[str, Any]:
@@ -112,16 +123,6 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     if done.returncode != 0 or commit == "(initial)":
         return None
     return {"commit": commit, "dirty": any(not line.startswith("#") for line in lines)}
-
-
-def _check_jobs(definitions: Definitions) -> None:
-    for job in definitions.jobs.values():
-        if not isinstance(job, AssetJob):
-            continue
-        try:
-            select(job.selection, definitions.graph)
-        except InvalidSelectionError as error:
-            raise InvalidDefinitionError(f"the selection of job {job.name!r}: {error}") from None
 
 
 def _import(settings: Settings) -> ModuleType:

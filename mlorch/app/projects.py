@@ -75,6 +75,13 @@ class Definitions(declared.Definitions):
 
     get_job_def = resolve_job_def
 
+    @staticmethod
+    def validate_loadable(defs: declared.Definitions) -> None:
+        """Raise InvalidDefinitionError for what only shows when names are resolved: the selections of jobs."""
+        from mlorch.app.opening import check_selections
+
+        check_selections(defs)
+
     def resolve_implicit_global_asset_job_def(self) -> ResolvedJob:
         """Return a job of every asset that has a function."""
         return ResolvedJob(AssetJob("__ASSET_JOB"), self)
