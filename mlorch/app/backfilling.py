@@ -23,7 +23,8 @@ from mlorch.definitions.graph import AssetGraph
 from mlorch.events import BACKFILL_TAG, BackfillFinished, BackfillStarted
 from mlorch.execution.pools import Pools
 from mlorch.execution.run import Run
-from mlorch.execution.runner import RunInHand, RunResult, carry_out
+from mlorch.execution.hand import RunInHand, RunResult
+from mlorch.execution.runner import carry_out
 from mlorch.instance import Instance
 from mlorch.log import Slot
 from mlorch.planning import narrowing

@@ -21,9 +21,10 @@ from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.graph import AssetGraph
 from mlorch.definitions.limits import Limits
 from mlorch.events import AssetMaterialized, AssetObserved, Event
+from mlorch.execution.hand import RunResult
 from mlorch.execution.pools import NoPools, Pools
 from mlorch.execution.run import Run
-from mlorch.execution.runner import RunResult, carry_out
+from mlorch.execution.runner import carry_out
 from mlorch.execution.settling import read_sections
 from mlorch.instance import Instance
 from mlorch.log import EventLog, History, Slot

@@ -13,7 +13,8 @@ from mlorch.app.preparing import in_hand, owners_of, prepare_run
 from mlorch.app.results import ExecutionResult
 from mlorch.definitions.definitions import Definitions
 from mlorch.errors import UserError
-from mlorch.execution.runner import RunResult, carry_out
+from mlorch.execution.hand import RunResult
+from mlorch.execution.runner import carry_out
 from mlorch.instance import Instance
 from mlorch.planning.plan import make_plan
 

@@ -11,10 +11,11 @@ from mlorch.definitions.config import Config, RunConfig
 from mlorch.definitions.graph import AssetGraph
 from mlorch.definitions.graphs import OpNode
 from mlorch.definitions.jobs import JobDefinition
+from mlorch.definitions.tags import max_runtime_of
 from mlorch.events import RunStarted
+from mlorch.execution.hand import RunInHand
 from mlorch.execution.metadata import plain
 from mlorch.execution.run import Run, settle_secrets
-from mlorch.execution.runner import RunInHand
 from mlorch.execution.settling import NodeConfig, read_sections, settle_configs, settle_resources
 from mlorch.planning.plan import PlannedStep
 
@@ -35,8 +36,9 @@ def prepare_run(
     """Settle what making the owners takes; a run config may name whatever is in the graph beside them.
 
     Raises InvalidConfigError for an unknown name or field, a wrong or missing value, or an environment
-    variable that is not set.
+    variable that is not set, and UserError for a tag that means something and is wrong.
     """
+    max_runtime_of(tags or {})
     chosen = list(owners)
     configs = settle_owners(chosen, graph, run_config)
     names = {name for owner in chosen for name in resource_names(owner, graph)} if resources else ()

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from mlorch.errors import Failure, MlorchError, ResourceError
+from mlorch.errors import Failure, MlorchError, ResourceError, RetryRequested, StepTimeoutError
 from mlorch.execution.call import Call
 from mlorch.execution.capture import traceback_text
 from mlorch.execution.metadata import plain, redact, redacted
@@ -16,6 +16,8 @@ from mlorch.execution.metadata import plain, redact, redacted
 def describe(error: BaseException, call: Call) -> dict[str, Any]:
     """Return the error for the log; of the user's own code the traceback starts at their function."""
     secrets = call.run.secrets
+    if isinstance(error, RetryRequested) and error.__cause__ is not None:
+        error = error.__cause__
     about = {"type": type(error).__name__, "message": str(error), "traceback": "", "exit_code": 1}
     if isinstance(error, Failure):
         about["metadata"] = redacted(plain(error.metadata), secrets)
@@ -23,6 +25,8 @@ def describe(error: BaseException, call: Call) -> dict[str, Any]:
         about["exit_code"] = error.exit_code
         if isinstance(error, ResourceError) and error.__cause__ is not None:
             about["traceback"] = redact(_traceback(error.__cause__, call.node.op.function), secrets)
+        elif isinstance(error, StepTimeoutError):
+            about["traceback"] = redact(_traceback(error, call.node.op.function), secrets)
     elif isinstance(error, OSError) and error.errno in _NO_SPACE:
         about["message"] = f"{error}: no space is left to keep {call.step}; its version before is intact"
     else:

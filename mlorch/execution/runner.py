@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import heapq
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from mlorch.errors import MlorchError, StepTimeoutError
 from mlorch.events import (
     AssetMaterialized,
     CheckEvaluated,
     Event,
-    RunFinished,
-    RunStarted,
     StepFailed,
     StepRetried,
     StepSkipped,
@@ -24,68 +20,17 @@ from mlorch.events import (
 )
 from mlorch.execution.admission import Entrance, Gate
 from mlorch.execution.board import Board
-from mlorch.execution.call import Kept, Outcome, Tools
+from mlorch.execution.call import Outcome, Tools
 from mlorch.execution.calls import Caller
 from mlorch.execution.executors import Performing, StepExecutor
+from mlorch.execution.hand import RunInHand
 from mlorch.execution.pools import POLL, NoPools, Pools
-from mlorch.execution.resources import opened
-from mlorch.execution.run import Run
-from mlorch.execution.step import init_context, perform
+from mlorch.execution.retries import Retries, delay_of
+from mlorch.execution.step import perform
 from mlorch.execution.writer import Writer
 from mlorch.log import EventLog, Record
 from mlorch.planning.plan import Plan, PlannedStep
 from mlorch.planning.staleness import Assessment
-
-
-@dataclass(slots=True)
-class RunResult:
-    """What a run came to, or several runs of one plan together."""
-
-    run_id: str
-    status: str
-    materializations: list[AssetMaterialized] = field(default_factory=list)
-    skipped: list[StepSkipped] = field(default_factory=list)
-    failures: list[StepFailed] = field(default_factory=list)
-    checks: list[CheckEvaluated] = field(default_factory=list)
-    exceptions: list[BaseException] = field(default_factory=list)
-    """What the failed steps raised, where they ran in this process."""
-    passed: dict[tuple[str, str], list[Kept]] = field(default_factory=dict)
-    """By step and output, what ops passed on."""
-
-    def add(self, other: RunResult) -> None:
-        """Take over what another run came to."""
-        for name in ("materializations", "skipped", "failures", "checks", "exceptions"):
-            getattr(self, name).extend(getattr(other, name))
-        self.passed.update(other.passed)
-        if other.status != "SUCCESS":
-            self.status = other.status
-
-
-@dataclass(slots=True)
-class RunInHand:
-    """One of the runs of a plan: begins with its first step, ends with its last."""
-
-    run: Run
-    started: RunStarted
-    waiting: int = 0
-    """Steps that are not over."""
-    has_begun: bool = False
-    result: RunResult = field(init=False)
-    _cleanups: ExitStack = field(default_factory=ExitStack)
-
-    def __post_init__(self) -> None:
-        self.result = RunResult(self.run.run_id, "SUCCESS")
-
-    def begin(self) -> None:
-        """Let steps of this process share the resources; where calls travel, each step sets up its own."""
-        self.has_begun = True
-        resources = self._cleanups.enter_context(opened(self.run.resources, init_context(self.run)))
-        if resources is not self.run.resources:
-            self.run = replace(self.run, resources=resources)
-
-    def end(self) -> None:
-        """Tear down what its steps had set up."""
-        self._cleanups.close()
 
 
 class Runner:
@@ -113,9 +58,9 @@ class Runner:
         self._pools = pools
         self._entrance = Entrance(gate, [hand.run for hand in runs])
         self._why_of = why_of
-        self._retries: list[tuple[float, int, int]] = []
+        self._retries = Retries()
         self._queued: list[tuple[int, int]] = []
-        """Steps that are ready and wait for a slot of their pool, with their attempts."""
+        """Steps that are ready and wait for a slot of their pool or a worker, with their attempts."""
         self._running: dict[Performing, tuple[int, int]] = {}
         self._done: SimpleQueue[Performing] = SimpleQueue()
         self._fresh_units: dict[int, bool] = {}
@@ -126,7 +71,7 @@ class Runner:
         """Submit and collect until every step is made, skipped or failed."""
         board = self._board
         while board or self._running or self._retries or self._queued or self._entrance:
-            self._revive(executor)
+            self._queued.extend(self._retries.due())
             self._call_up(executor)
             while board and len(self._running) < executor.workers:
                 index = board.take()
@@ -145,15 +90,17 @@ class Runner:
     def settle(self) -> None:
         """Wait for the steps that still run after `work` was broken off, and report what they have made."""
         for future, (index, _) in self._running.items():
-            self._take(index, _outcome(future))
+            self._take(index, self._retries.settled(index, _outcome(future).facts))
+        for index, facts in self._retries.left():
+            self._take(index, facts)
 
     def finish(self, status: str, reason: str) -> None:
         """End every run that has begun and not ended."""
         for hand in self._runs:
             if hand.has_begun and hand.waiting:
                 hand.end()
-                hand.result.status = status
-                self._writer.add(_finished(hand.result, reason))
+                hand.result.status, hand.result.reason = status, reason
+                self._writer.add(hand.result.fact)
 
     def _is_skipped(self, index: int) -> bool:
         board, step = self._board, self._board.steps[index]
@@ -163,9 +110,9 @@ class Runner:
         elif (name := board.unmade_input(index)) is not None:
             self._skip(step, f"{name} was not made")
             board.skip(index)
-        elif (why := self._why_of(self._runs[step.run].run.run_id)) is not None:
-            self._runs[step.run].result.status = "CANCELED"
-            self._skip(step, why, is_blocked=True)
+        elif self._is_ending(hand := self._runs[step.run]):
+            self._take(index, self._retries.settled(index, []))
+            self._skip(step, hand.result.reason, is_blocked=True)
             board.fail(index)
         elif step.unit.is_conditional and self._is_fresh(step):
             self._skip(step, "its inputs came out with the same data versions")
@@ -173,6 +120,16 @@ class Runner:
         else:
             return False
         self._over(step)
+        return True
+
+    def _is_ending(self, hand: RunInHand) -> bool:
+        """Tell whether a run begins no more steps: it was asked to end, or took too long."""
+        if (why := self._why_of(hand.run.run_id)) is not None:
+            hand.result.status, hand.result.reason = "CANCELED", why
+        elif hand.is_late():
+            hand.result.status, hand.result.reason = "FAILURE", hand.lateness
+        else:
+            return False
         return True
 
     def _is_fresh(self, step: PlannedStep) -> bool:
@@ -203,7 +160,7 @@ class Runner:
         if not hand.waiting:
             self._entrance.leave(step.run)
             hand.end()
-            self._writer.add(_finished(hand.result, ""))
+            self._writer.add(hand.result.fact)
 
     def _about(self, step: PlannedStep) -> dict[str, Any]:
         return {
@@ -224,12 +181,12 @@ class Runner:
         self._writer.add(StepStarted(**self._about(step), attempt=attempt))
         self._writer.flush(only_if_due=True)
         call = self._caller.call(step, hand.run, attempt)
-        future = executor.submit(perform, call, self._tools, timeout=step.node.op.timeout)
+        future = executor.submit(perform, call, self._tools, timeout=hand.limit(step.node.op.timeout))
         self._running[future] = index, attempt
         future.add_done_callback(self._done.put)
 
     def _collect(self) -> None:
-        wait = max(0.0, self._retries[0][0] - time.monotonic()) if self._retries else None
+        wait = self._retries.wait if self._retries else None
         if self._queued or self._entrance:
             wait = POLL if wait is None else min(wait, POLL)
         try:
@@ -241,16 +198,16 @@ class Runner:
         if step.node.pool is not None:
             self._pools.release(step.node.pool, step.name)
         outcome = _outcome(future)
-        self._take(index, outcome)
         if outcome.error is None:
+            self._take(index, self._retries.settled(index, outcome.facts))
             self._succeed(index, outcome)
         else:
             self._fail(index, attempt, outcome, outcome.error)
         self._writer.flush(only_if_due=True)
 
-    def _take(self, index: int, outcome: Outcome) -> None:
+    def _take(self, index: int, facts: Sequence[Event]) -> None:
         result = self._runs[self._board.steps[index].run].result
-        for fact in outcome.facts:
+        for fact in facts:
             if isinstance(fact, AssetMaterialized):
                 self._caller.made(Record(0, fact))
                 result.materializations.append(fact)
@@ -262,10 +219,10 @@ class Runner:
         board, step = self._board, self._board.steps[index]
         self._caller.passed(step, outcome.passed)
         result = self._runs[step.run].result
-        for kept in outcome.passed:
-            result.passed.setdefault((step.name, kept.output), []).append(kept)
         keys: dict[str, list[str]] = {}
         for kept in outcome.passed:
+            key = step.mapping_key if kept.mapping_key is None else kept.mapping_key
+            result.passed.setdefault((step.place, kept.output), {})[key] = kept
             if kept.mapping_key is not None:
                 keys.setdefault(kept.output, []).append(kept.mapping_key)
         self._runs[step.run].waiting += board.done(index, outcome.outputs, keys)
@@ -273,36 +230,36 @@ class Runner:
 
     def _fail(self, index: int, attempt: int, outcome: Outcome, error: Mapping[str, Any]) -> None:
         step = self._board.steps[index]
-        about = {**self._about(step), "attempt": attempt, "error": error}
-        delay = _delay(step, attempt, outcome)
-        if delay is not None:
-            self._writer.add(StepRetried(**about, delay=delay))
-            heapq.heappush(self._retries, (time.monotonic() + delay, index, attempt + 1))
+        hand = self._runs[step.run]
+        delay = delay_of(step, attempt, outcome)
+        if delay is not None and not hand.is_late(delay):
+            self._writer.add(*self._retries.hold_back(index, outcome.facts))
+            self._writer.add(StepRetried(**self._about(step), attempt=attempt, error=error, delay=delay))
+            self._retries.add(index, attempt + 1, delay)
             return
+        self._take(index, self._retries.settled(index, outcome.facts))
+        if hand.is_late():
+            hand.result.reason = hand.lateness
+            if error["type"] == StepTimeoutError.__name__:
+                error = {**error, "message": hand.lateness}
         slots = step.unit.slots if len(step.unit.slots) > 1 else ()
-        failed = StepFailed(**about, slots=slots)
+        failed = StepFailed(**self._about(step), attempt=attempt, error=error, slots=slots)
         self._writer.add(failed)
-        result = self._runs[step.run].result
-        result.failures.append(failed)
-        result.status = "FAILURE"
+        hand.result.failures.append(failed)
+        hand.result.status = "FAILURE"
         if outcome.exception is not None:
-            result.exceptions.append(outcome.exception)
+            hand.result.exceptions.append(outcome.exception)
         self._board.fail(index)
         self._over(step)
 
     def _call_up(self, executor: StepExecutor) -> None:
-        """Submit the steps for which there is a slot now."""
+        """Submit the steps that waited, as far as there are workers and slots now."""
         queued, self._queued = self._queued, []
         for index, attempt in queued:
-            if len(self._running) < executor.workers:
-                self._submit(executor, index, attempt)
-            else:
+            if len(self._running) >= executor.workers:
                 self._queued.append((index, attempt))
-
-    def _revive(self, executor: StepExecutor) -> None:
-        while self._retries and self._retries[0][0] <= time.monotonic():
-            _, index, attempt = heapq.heappop(self._retries)
-            self._submit(executor, index, attempt)
+            elif not self._is_skipped(index):
+                self._submit(executor, index, attempt)
 
 
 def carry_out(
@@ -351,35 +308,14 @@ def carry_out(
             writer.flush()
 
 
-def _finished(result: RunResult, reason: str) -> RunFinished:
-    counts = {
-        "made": len(result.materializations),
-        "skipped": sum(not one.is_blocked for one in result.skipped),
-        "failed": len(result.failures),
-        "blocked": sum(one.is_blocked for one in result.skipped),
-    }
-    at = time.time()
-    return RunFinished(run_id=result.run_id, at=at, status=result.status, counts=counts, reason=reason)
-
-
-def _delay(step: PlannedStep, attempt: int, outcome: Outcome) -> float | None:
-    """Return the seconds to wait for another attempt, or None where there is none."""
-    if not outcome.may_retry:
-        return None
-    if outcome.retry is not None:
-        most, seconds = outcome.retry
-        return (seconds or 0.0) if attempt <= most else None
-    policy = step.node.retry_policy
-    if policy is None or attempt > policy.max_retries:
-        return None
-    return policy.wait(attempt, random.random())
-
-
 def _outcome(future: Performing) -> Outcome:
     """Return what a call came to; where it never arrived or never came back, what is known of that."""
     try:
         outcome: Outcome = future.result()
         return outcome
+    except MlorchError as error:
+        about = {"type": type(error).__name__, "message": str(error), "traceback": ""}
+        return Outcome(error={**about, "exit_code": error.exit_code}, exception=error)
     except Exception as error:  # noqa: BLE001 - what does not travel ends the step, not the run
-        about = {"type": type(error).__name__, "message": str(error), "traceback": "", "exit_code": 1}
-        return Outcome(error=about)
+        about = {"type": type(error).__name__, "message": str(error), "traceback": ""}
+        return Outcome(error={**about, "exit_code": 1}, exception=error)

@@ -47,7 +47,8 @@ def _alarm(seconds: float) -> Iterator[None]:
         raise StepTimeoutError(f"{too_long(seconds)} and was interrupted")
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    # Again and again: the code may take it for an error of its own and go on.
+    signal.setitimer(signal.ITIMER_REAL, seconds, GRACE)
     try:
         yield
     finally:
