@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from mlorch.definitions.assets import AssetsDefinition, Dependency, make_op, orders_of, refuse_unknown
+from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.checks import AssetCheckKey, AssetCheckSpec
+from mlorch.definitions.declaring import Dependency, make_op, orders_of, refuse_unknown
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey
 from mlorch.definitions.names import check_plain_name
 from mlorch.definitions.ops import OpDefinition
@@ -253,13 +254,14 @@ def _loaded(signature: Signature, ins: Mapping[str, Any]) -> Iterable[Dependency
 
 
 def _placed(definition: AssetChecksDefinition, renamed: Mapping[str, AssetKey]) -> AssetChecksDefinition:
-    made: Any = definition.placed(renamed, None)
     specs = [spec.placed(renamed) for spec in definition.check_specs]
-    if len(specs) == 1:
-        made.node = _renamed(definition.op, specs[0].python_identifier)
-        made._nodes = None
-    checks: AssetChecksDefinition = made
-    return checks
+    return AssetChecksDefinition(
+        _renamed(definition.op, specs[0].python_identifier) if len(specs) == 1 else definition.op,
+        specs,
+        definition.placed(renamed, None).dependencies,
+        can_subset=definition.can_subset,
+        resource_defs=definition.resource_defs,
+    )
 
 
 def _renamed(op: OpDefinition, name: str) -> OpDefinition:

@@ -5,41 +5,38 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from mlorch.definitions.calling import call_directly
 from mlorch.definitions.checks import AssetCheckSpec, check_specs_of
+from mlorch.definitions.declaring import (
+    Dependency,
+    arguments_of,
+    chosen,
+    key_of,
+    make_op,
+    orders_of,
+    refuse_unknown,
+)
 from mlorch.definitions.graphs import GraphDefinition, GraphInput, OpNode
 from mlorch.definitions.importable import Importable
-from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, check_name, key_text
-from mlorch.definitions.ops import In, Nothing, OpDefinition, Out, declared_config
-from mlorch.definitions.signature import EMPTY, Signature, read_signature
-from mlorch.definitions.specs import AUTO, CONTENT, AssetDep, AssetIn, AssetSpec, BackfillPolicy, RetryPolicy
-from mlorch.errors import InvalidDefinitionError
+from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
+from mlorch.definitions.node_assets import NodeOptions, read_node
+from mlorch.definitions.ops import OpDefinition, Out
+from mlorch.definitions.signature import read_signature
+from mlorch.definitions.specs import AUTO, CONTENT, AssetIn, AssetSpec, BackfillPolicy, RetryPolicy
+from mlorch.errors import InvalidDefinitionError, nearest
 
 if TYPE_CHECKING:
-    from mlorch.definitions.mappings import PartitionMapping
     from mlorch.definitions.partitions import PartitionsDefinition
-
-
-@dataclass(frozen=True, slots=True)
-class Dependency:
-    """An edge of the graph; `argument` takes the value, and is None where only order counts."""
-
-    key: str
-    argument: str | None = None
-    annotation: Any = EMPTY
-    partition_mapping: PartitionMapping | None = None
-    metadata: Mapping[str, Any] | None = None
-    input_manager_key: str | None = None
-    """The resource that reads the value, in the place of the IO manager that kept it."""
 
 
 class AssetsDefinition(Importable):
     """An op or a graph that makes assets, each from an output of its own.
 
-    Calling it calls the function, as in a test.
+    Calling it calls the function, as in a test. `AssetsDefinition(specs=[…])` declares assets that are made
+    elsewhere.
     """
 
     kind = "asset"
@@ -47,8 +44,8 @@ class AssetsDefinition(Importable):
 
     def __init__(
         self,
-        node: OpDefinition | GraphDefinition,
-        specs: Mapping[str, AssetSpec],
+        node: OpDefinition | GraphDefinition | None = None,
+        specs: Mapping[str, AssetSpec] | Iterable[AssetSpec] = (),
         dependencies: Iterable[Dependency] = (),
         *,
         own_dependencies: Mapping[str, Iterable[str]] | None = None,
@@ -58,8 +55,9 @@ class AssetsDefinition(Importable):
         data_version: type[CONTENT] | None = None,
         check_specs: Iterable[AssetCheckSpec] = (),
     ) -> None:
-        self.node = node
-        self.specs = dict(specs)
+        self._node = node
+        by_output = specs if isinstance(specs, Mapping) else {"__".join(one.key.path): one for one in specs}
+        self.specs: dict[str, AssetSpec] = dict(by_output)
         """By the name of the output that gives the asset: "result" where there is one."""
         self.dependencies = tuple(dependencies)
         self.own_dependencies = {key: frozenset(keys) for key, keys in (own_dependencies or {}).items()}
@@ -70,8 +68,33 @@ class AssetsDefinition(Importable):
         self.backfill_policy = backfill_policy
         self.data_version = data_version
         self.check_specs = tuple(check_specs)
-        self.stand_for(node.__wrapped__, node.name)
+        if node is None:
+            self.__name__ = ""
+        else:
+            self.stand_for(node.__wrapped__, node.name)
         self._nodes: dict[str, OpNode] | None = None
+
+    @staticmethod
+    def from_op(op_def: OpDefinition, **options: Unpack[NodeOptions]) -> AssetsDefinition:
+        """Return the assets that the outputs of an op are; `NodeOptions` has the arguments."""
+        return AssetsDefinition(op_def, **read_node(op_def, options))
+
+    @staticmethod
+    def from_graph(graph_def: GraphDefinition, **options: Unpack[NodeOptions]) -> AssetsDefinition:
+        """Return the assets that the outputs of a graph are; `NodeOptions` has the arguments."""
+        return AssetsDefinition(graph_def, **read_node(graph_def, options))
+
+    @property
+    def is_executable(self) -> bool:
+        """False of assets that are made elsewhere."""
+        return self._node is not None
+
+    @property
+    def node(self) -> OpDefinition | GraphDefinition:
+        """What makes its assets. Raises InvalidDefinitionError where they are made elsewhere."""
+        if self._node is None:
+            raise InvalidDefinitionError(f"{self!r} is made elsewhere; there is no function to run")
+        return self._node
 
     @property
     def name(self) -> str:
@@ -104,6 +127,24 @@ class AssetsDefinition(Importable):
     @property
     def keys(self) -> set[AssetKey]:
         return {spec.key for spec in self.specs.values()}
+
+    @property
+    def keys_by_output_name(self) -> Mapping[str, AssetKey]:
+        return {name: spec.key for name, spec in self.specs.items()}
+
+    @property
+    def group_names_by_key(self) -> Mapping[AssetKey, str]:
+        return {spec.key: spec.group_name for spec in self.specs.values()}
+
+    def get_asset_spec(self, key: CoercibleToAssetKey | None = None) -> AssetSpec:
+        """Return what is said of one of its assets. Raises InvalidDefinitionError, suggesting the nearest."""
+        if key is None:
+            return self.spec
+        known = {spec.name: spec for spec in self.specs.values()}
+        name = key_text(key)
+        if name not in known:
+            raise InvalidDefinitionError(f"{self!r} does not make {name!r}{nearest(name, known)}")
+        return known[name]
 
     @property
     def op(self) -> OpDefinition:
@@ -151,6 +192,22 @@ class AssetsDefinition(Importable):
         made.own_dependencies = {
             new(key): frozenset(map(new, keys)) for key, keys in self.own_dependencies.items()
         }
+        return made
+
+    def map_asset_specs(self, fn: Callable[[AssetSpec], AssetSpec]) -> AssetsDefinition:
+        """Return a copy with what the function makes of each of its specs: other names, deps, tags, …"""
+        found = {name: fn(spec) for name, spec in self.specs.items()}
+        renamed = {spec.name: found[name].key for name, spec in self.specs.items()}
+        made = self.placed({old: key for old, key in renamed.items() if old != str(key)}, None)
+        made.specs = found
+        known = {one.key for one in made.dependencies}
+        for spec in found.values():
+            new = [one for one in orders_of(spec.deps) if one.key not in known]
+            own = made.own_dependencies.get(spec.name)
+            if len(found) > 1 or own is not None:
+                own = own if own is not None else frozenset(known)
+                made.own_dependencies[spec.name] = own.union(one.key for one in new)
+            made.dependencies = (*made.dependencies, *new)
         return made
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -214,95 +271,6 @@ def asset(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     return lambda decorated: _define(decorated, namespace, options)
 
 
-def refuse_unknown(options: Mapping[str, Any], known: Iterable[str], decorator: str) -> None:
-    """Raise InvalidDefinitionError for an argument that a decorator does not have."""
-    unknown = options.keys() - set(known)
-    if unknown:
-        raise InvalidDefinitionError(f"{decorator} has no argument {sorted(unknown)[0]!r}")
-
-
-def key_of(function: Callable[..., Any], options: Mapping[str, Any], decorator: str = "asset") -> AssetKey:
-    """Return the key that a decorator's options, or the function's name, give its asset.
-
-    Raises InvalidDefinitionError for a reserved name, and where key and name are given.
-    """
-    if options.get("key") is not None:
-        if options.get("name") or options.get("key_prefix"):
-            raise InvalidDefinitionError(
-                f"@{decorator} {function.__name__!r}: give key=… or name=… with key_prefix=…, not both"
-            )
-        return AssetKey.from_user_string(key_text(options["key"]))
-    name = options.get("name") or function.__name__
-    check_name(name)
-    prefix = options.get("key_prefix")
-    return AssetKey(name).with_prefix(prefix) if prefix else AssetKey(name)
-
-
-def chosen(options: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Return some of a decorator's options; None for what was not given."""
-    return {name: options.get(name) for name in names}
-
-
-def arguments_of(
-    owner: str, signature: Signature, ins: Mapping[str, AssetIn | AssetKey]
-) -> Iterable[Dependency]:
-    """Return the edges that the parameters of a function are, `ins` saying what their names do not.
-
-    Raises InvalidDefinitionError, naming the owner, where `ins` has a name that is no parameter.
-    """
-    unknown = {name for name in ins.keys() - signature.arguments.keys() if not _orders_only(ins[name])}
-    if unknown and not signature.takes_any:
-        raise InvalidDefinitionError(
-            f"{owner}: ins names {sorted(unknown)[0]!r}, which is no parameter of it"
-        )
-    for name in dict.fromkeys((*signature.arguments, *ins)):
-        given = ins.get(name, AssetIn())
-        if not isinstance(given, AssetIn):
-            given = AssetIn(key=given)
-        annotation = signature.arguments.get(name, EMPTY)
-        if annotation is EMPTY:
-            annotation = given.dagster_type
-        argument = None if _orders_only(given) else name
-        yield Dependency(
-            given.resolve(name),
-            argument,
-            annotation,
-            given.partition_mapping,
-            given.metadata,
-            given.input_manager_key,
-        )
-
-
-def orders_of(deps: Iterable[AssetDep]) -> Iterable[Dependency]:
-    """Return the edges that order and load nothing."""
-    for dep in deps:
-        yield Dependency(dep.key, partition_mapping=dep.partition_mapping)
-
-
-def make_op(
-    function: Callable[..., Any],
-    name: str,
-    signature: Signature,
-    outs: Mapping[str, Out],
-    options: Mapping[str, Any],
-) -> OpDefinition:
-    """Return the op of an asset's function; `options` are those of the decorator."""
-    return OpDefinition(
-        function,
-        name,
-        signature=signature,
-        ins={argument: In(annotation) for argument, annotation in signature.arguments.items()},
-        outs=outs,
-        config=declared_config(f"asset {name!r}", signature, options.get("config_schema")),
-        retry_policy=options.get("retry_policy"),
-        tags=options.get("op_tags"),
-        pool=options.get("pool"),
-        timeout=options.get("timeout"),
-        hooks=frozenset(options.get("hooks") or ()),
-        required_resource_keys=frozenset(options.get("required_resource_keys") or ()),
-    )
-
-
 _SPEC_OPTIONS = ("metadata", "tags", "kinds", "owners", "group_name", "partitions_def", "code_version")
 
 
@@ -344,7 +312,3 @@ def _define(
         data_version=options.get("data_version"),
         check_specs=check_specs_of(owner, options.get("check_specs"), [spec.name]),
     )
-
-
-def _orders_only(given: Any) -> bool:
-    return getattr(given, "dagster_type", None) is Nothing

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mlorch.definitions.asset_checks import AssetChecksDefinition
-from mlorch.definitions.assets import AssetsDefinition, Dependency, orders_of
+from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.checks import AssetCheckKey
+from mlorch.definitions.declaring import Dependency, orders_of
 from mlorch.definitions.inference import default_mapping
 from mlorch.definitions.specs import AUTO, AssetSpec
 from mlorch.errors import InvalidDefinitionError, nearest
@@ -122,7 +123,10 @@ def _by_key(assets: Iterable[Any]) -> dict[str, AssetNode]:
 
 
 def _nodes_of(one: Any) -> Iterator[AssetNode]:
-    if isinstance(one, AssetsDefinition):
+    if isinstance(one, AssetsDefinition) and not one.is_executable:
+        for spec in one.specs.values():
+            yield from _nodes_of(spec)
+    elif isinstance(one, AssetsDefinition):
         for output, spec in one.specs.items():
             dependencies = one.dependencies_of(spec.name)
             yield AssetNode(spec.name, spec, one, dependencies, _keys(dependencies), output)

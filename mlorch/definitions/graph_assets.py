@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
-from mlorch.definitions.assets import AssetsDefinition, Dependency, chosen, key_of, refuse_unknown
+from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.checks import AssetCheckSpec, check_specs_of
+from mlorch.definitions.declaring import chosen, edges_of, key_of, refuse_unknown
 from mlorch.definitions.graphs import GraphDefinition, compose
-from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey
+from mlorch.definitions.keys import CoercibleToAssetKey
 from mlorch.definitions.multi_assets import AssetOut
 from mlorch.definitions.nodes import GraphOut
 from mlorch.definitions.specs import AUTO, AssetIn, AssetSpec, BackfillPolicy
@@ -144,20 +145,8 @@ def _defined(
     return AssetsDefinition(
         graph,
         specs,
-        _dependencies(graph, options.get("ins") or {}),
+        edges_of(graph, options.get("ins") or {}),
         can_subset=options.get("can_subset", False),
         backfill_policy=options.get("backfill_policy"),
         check_specs=checks,
     )
-
-
-def _dependencies(graph: GraphDefinition, ins: Mapping[str, AssetIn | AssetKey]) -> Sequence[Dependency]:
-    found = []
-    for name, one in graph.ins.items():
-        given = ins.get(name, AssetIn())
-        given = given if isinstance(given, AssetIn) else AssetIn(key=given)
-        key, mapping = given.resolve(name), given.partition_mapping
-        found.append(
-            Dependency(key, name, one.dagster_type, mapping, given.metadata, given.input_manager_key)
-        )
-    return found

@@ -9,15 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from mlorch.definitions.assets import (
-    AssetsDefinition,
-    Dependency,
-    arguments_of,
-    make_op,
-    orders_of,
-    refuse_unknown,
-)
+from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.checks import check_specs_of
+from mlorch.definitions.declaring import Dependency, arguments_of, make_op, orders_of, refuse_unknown
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
 from mlorch.definitions.ops import Out
 from mlorch.definitions.signature import EMPTY, Signature, read_signature

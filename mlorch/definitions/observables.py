@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
-from mlorch.definitions.assets import AssetsDefinition, arguments_of, chosen, key_of, make_op, refuse_unknown
+from mlorch.definitions.assets import AssetsDefinition
+from mlorch.definitions.declaring import arguments_of, chosen, key_of, make_op, refuse_unknown
 from mlorch.definitions.keys import CoercibleToAssetKey
 from mlorch.definitions.ops import Out
 from mlorch.definitions.signature import read_signature

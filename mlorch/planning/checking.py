@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from mlorch.definitions.asset_checks import AssetChecksDefinition
-from mlorch.definitions.assets import AssetsDefinition, Dependency
+from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.checks import AssetCheckKey, AssetCheckSpec
+from mlorch.definitions.declaring import Dependency
 from mlorch.definitions.graph import AssetGraph
 from mlorch.definitions.inference import default_mapping
 from mlorch.errors import InvalidDefinitionError, NotFoundError

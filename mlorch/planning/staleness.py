@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from mlorch.definitions.assets import Dependency
+from mlorch.definitions.declaring import Dependency
 from mlorch.definitions.graph import AssetGraph, AssetNode
 from mlorch.definitions.mappings import UpstreamPartitions
 from mlorch.events import AssetMaterialized
