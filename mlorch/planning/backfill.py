@@ -55,16 +55,28 @@ def divide(assessment: Assessment, targets: Sequence[Slot]) -> Division:
 
 
 def assign(plan: Plan, division: Division) -> Plan:
-    """Return the plan with the number of the run of each step; a run waits only for those numbered lower."""
+    """Return the plan with the number of the run of each step; a run waits only for those numbered lower.
+
+    Runs that would wait for each other become one.
+    """
     numbers: dict[RunKey, int] = {}
-    of = [numbers.setdefault(division.runs[step.unit.slots[0]], len(numbers)) for step in plan.steps]
+    of = [numbers.setdefault(_run_of(step, division), len(numbers)) for step in plan.steps]
     above: list[set[int]] = [set() for _ in numbers]
     for step, own in zip(plan.steps, of, strict=True):
         above[own].update(of[one] for one in step.waits_for)
         above[own].discard(own)
-    place = {number: index for index, number in enumerate(ordered(above))}
+    order = ordered(above)
+    place = {number: index for index, number in enumerate(order)}
     steps = zip(plan.steps, of, strict=True)
-    return replace(plan, steps=tuple(_in_run(step, place[own]) for step, own in steps))
+    return replace(plan, steps=tuple(_in_run(step, place.get(own, len(order))) for step, own in steps))
+
+
+def _run_of(step: PlannedStep, division: Division) -> RunKey:
+    """Return the run of a step: a check stands with what it is about, or alone where that is in several."""
+    unit = step.unit
+    about = unit.slots[:1] or unit.checked
+    runs = {division.runs[slot] for slot in about if slot in division.runs}
+    return runs.pop() if len(runs) == 1 else (-1, 0, id(unit))
 
 
 def steps_by_run(plan: Plan) -> list[list[PlannedStep]]:

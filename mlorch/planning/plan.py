@@ -10,6 +10,7 @@ from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.checks import AssetCheckSpec
 from mlorch.definitions.jobs import JobDefinition
 from mlorch.definitions.nodes import OpNode, outputs_of
+from mlorch.definitions.partitions import ListedPartitions
 from mlorch.definitions.specs import RetryPolicy
 from mlorch.errors import InvalidDefinitionError, NotFoundError, UnknownPartitionError
 from mlorch.log import Slot, slot_name
@@ -75,9 +76,12 @@ class PlannedStep:
 
     @property
     def name(self) -> str:
-        names = [one for one in (self.unit.name, self.node.path) if one]
-        key = "" if self.mapping_key is None else f"[{self.mapping_key}]"
-        return ".".join(names) + key
+        return self.place if self.mapping_key is None else f"{self.place}[{self.mapping_key}]"
+
+    @property
+    def place(self) -> str:
+        """Its name without the mapping key."""
+        return ".".join([one for one in (self.unit.name, self.node.path) if one])
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,7 @@ def make_plan(
             chunks = own_chunks(assessment, wanted)
     for slots in _together(assessment, wanted, chunks):
         planner.add(slots)
-    return Plan(_by_partition(planner.steps), tuple(planner.fresh), tuple(targets))
+    return Plan(_by_partition(planner.steps, assessment), tuple(planner.fresh), tuple(targets))
 
 
 def plan_graph(job: JobDefinition, partitions: tuple[str, ...] = ()) -> Plan:
@@ -288,12 +292,18 @@ def _name(definition: AssetsDefinition, slots: tuple[Slot, ...], partitions: tup
     return slot_name((definition.name, partitions[0] if partitions else None))
 
 
-def _by_partition(steps: list[PlannedStep]) -> tuple[PlannedStep, ...]:
+def _by_partition(steps: list[PlannedStep], assessment: Assessment) -> tuple[PlannedStep, ...]:
     """Order steps so that an early partition is made all the way down before a later one begins."""
     if len({step.unit.partition for step in steps}) < 2:
         return tuple(steps)
     above = [step.waits_for for step in steps]
-    return reordered(steps, ordered(above, lambda index: steps[index].unit.partition or ""))
+    places = _places(steps, assessment)
+
+    def priority(index: int) -> str:
+        asset, partition = steps[index].unit.slots[0]
+        return places[asset][partition or ""] if asset in places else partition or ""
+
+    return reordered(steps, ordered(above, priority))
 
 
 def reordered(steps: Sequence[PlannedStep], order: Sequence[int]) -> tuple[PlannedStep, ...]:
@@ -305,6 +315,17 @@ def reordered(steps: Sequence[PlannedStep], order: Sequence[int]) -> tuple[Plann
         waits_for = tuple(place[one] for one in step.waits_for)
         moved.append(replace(step, waits_for=waits_for, mapped_over=mapped_over))
     return tuple(moved)
+
+
+def _places(steps: list[PlannedStep], assessment: Assessment) -> dict[str, dict[str, str]]:
+    """Return what orders the keys of assets whose partitions are a list; those of time order themselves."""
+    found: dict[str, dict[str, str]] = {}
+    for asset in {step.unit.asset for step in steps}:
+        definition = assessment.graph.nodes[asset].partitions_def
+        if isinstance(definition, ListedPartitions):
+            keys = definition.get_partition_keys(assessment.now)
+            found[asset] = {key: f"{place:09}" for place, key in enumerate(keys)}
+    return found
 
 
 def _some(names: Iterable[str]) -> str:
