@@ -7,7 +7,10 @@ from typing import Any
 
 from mlorch.app.loading import load_value, tools_of
 from mlorch.definitions.checks import AssetCheckResult, AssetCheckSeverity
+from mlorch.definitions.graphs import GraphDefinition
+from mlorch.definitions.jobs import JobDefinition
 from mlorch.definitions.keys import AssetKey, key_text
+from mlorch.definitions.nodes import OpOutput
 from mlorch.definitions.reports import AssetMaterialization, AssetObservation
 from mlorch.definitions.signature import EMPTY
 from mlorch.errors import NotFoundError, RunFailedError
@@ -22,10 +25,11 @@ from mlorch.events import (
     StepSucceeded,
 )
 from mlorch.execution.arguments import load
-from mlorch.execution.runner import RunResult
+from mlorch.execution.call import Kept
+from mlorch.execution.hand import RunResult
 from mlorch.instance import Instance
 from mlorch.log import History, slot_name
-from mlorch.planning.plan import Plan
+from mlorch.planning.plan import Plan, Unit
 from mlorch.queries import EventRecord
 
 
@@ -64,28 +68,29 @@ class ExecutionResult:
 
     @property
     def exit_code(self) -> int:
-        """0; 1 where a step failed; 2 where every failure was the user's mistake."""
+        """0; 1 where a step failed or the run was ended; 2 where every failure was the user's mistake."""
         codes = {failure.error["exit_code"] for failure in self.failures}
-        return max(codes, default=0) if len(codes) < 2 else 1
+        return max(codes, default=0 if self.success else 1) if len(codes) < 2 else 1
 
     def asset_value(self, key: object, partition_key: str | None = None) -> Any:
         """Return the value of an asset as it is now, read back from where it is kept.
 
-        Without `partition_key`, that of the partition made in this run, or asked for and fresh. Raises
-        NotFoundError where nothing was made, and IntegrityError where its bytes were changed.
+        Without `partition_key`, that of the partition made in this run, or asked for and fresh; None where
+        nothing is kept of it. Raises NotFoundError where it was never made, and IntegrityError where its
+        bytes were changed.
         """
         name = key_text(key)
         if partition_key is None:
             mine = [one for one in self.materializations if one.asset == name]
             if mine:
-                return load_value(mine[-1], self._instance, self._resources)
+                return self._asset_value(mine[-1])
             asked = [slot[1] for slot in self.plan.targets if slot[0] == name]
             partition_key = asked[0] if len(asked) == 1 else None
         slot = (name, partition_key)
         made = History(self._instance.log.latest(AssetMaterialized.kind, slots=[slot])).made(slot)
         if made is None:
             raise NotFoundError(f"{slot_name((name, partition_key))} was never materialized")
-        return load_value(made, self._instance, self._resources)
+        return self._asset_value(made)
 
     def raise_failure(self) -> None:
         """Raise what the first failed step raised, or RunFailedError where that was in another process."""
@@ -94,26 +99,25 @@ class ExecutionResult:
         if self.failures:
             names = ", ".join(one.step for one in self.failures)
             raise RunFailedError(f"run {self.run_id} failed at {names}: {self.failures[0].error['message']}")
+        if not self.success:
+            raise RunFailedError(f"run {self.run_id} ended as {self._result.status}: {self._result.reason}")
 
     def output_for_node(self, node: str, output_name: str = "result") -> Any:
         """Return what an op of the run passed on, or gave as an asset; "graph.op" names one within a graph.
 
-        Of a dynamic output the values by mapping key. Raises NotFoundError where it gave nothing.
+        Of a graph it is what the graph gives, of an op with or below a dynamic output the values by mapping
+        key; "op[key]" names one of them. None where the op passes nothing on. Raises NotFoundError where it
+        gave nothing.
         """
-        kept = self._result.passed.get((node, output_name))
+        place, _, key = node.removesuffix("]").partition("[")
+        kept = self._passed(node, output_name) or self._passed(place, output_name)
         if kept is None:
-            specs = [getattr(unit.owner, "specs", {}).get(output_name) for unit in self.plan.units]
-            names = {spec.name for spec in specs if spec is not None}
-            made = [one for one in self.materializations if one.asset in names and _is_of(one, node)]
-            if not made:
-                known = ", ".join(sorted({step for step, _ in self._result.passed})) or "none"
-                raise NotFoundError(f"no step {node!r} gave {output_name!r} in this run (steps: {known})")
-            return load_value(made[-1], self._instance, self._resources)
-        tools = tools_of(self._instance)
-        values = [load(one, EMPTY, tools, self._resources) for one in kept]
-        if kept[0].mapping_key is None:
-            return values[0]
-        return {one.mapping_key: value for one, value in zip(kept, values, strict=True)}
+            return self._made_by(node, output_name)
+        if key in kept:
+            return self._value(kept[key])
+        if None in kept:
+            return self._value(kept[None])
+        return {name: self._value(one) for name, one in kept.items()}
 
     def output_value(self, output_name: str = "result") -> Any:
         """Return what the graph of a job gave under a name. Raises NotFoundError."""
@@ -122,6 +126,38 @@ class ExecutionResult:
             known = ", ".join(sources) or "none"
             raise NotFoundError(f"the job has no output {output_name!r} (it has: {known})")
         return self.output_for_node(sources[output_name].path, sources[output_name].output)
+
+    def _passed(self, node: str, output_name: str) -> Mapping[str | None, Kept] | None:
+        """Return what a step passed on, or what stands behind an output of a graph; by mapping key."""
+        found = self._result.passed.get((node, output_name))
+        if found is not None:
+            return found
+        for unit in self.plan.units:
+            source = _behind(unit, node, output_name)
+            if source is not None:
+                place = ".".join([one for one in (unit.name, source.path) if one])
+                return self._result.passed.get((place, source.output))
+        return None
+
+    def _made_by(self, node: str, output_name: str) -> Any:
+        """Return the asset that a step made. Raises NotFoundError."""
+        specs = [getattr(unit.owner, "specs", {}).get(output_name) for unit in self.plan.units]
+        names = {spec.name for spec in specs if spec is not None}
+        made = [one for one in self.materializations if one.asset in names and _is_of(one, node)]
+        if not made:
+            known = ", ".join(sorted({step for step, _ in self._result.passed})) or "none"
+            raise NotFoundError(f"no step {node!r} gave {output_name!r} in this run (steps: {known})")
+        return self._asset_value(made[-1])
+
+    def _value(self, kept: Kept) -> Any:
+        if kept.io_manager is None:
+            return None
+        return load(kept, EMPTY, tools_of(self._instance), self._resources)
+
+    def _asset_value(self, made: AssetMaterialized) -> Any:
+        if made.uri is None and made.io_manager is None:
+            return None
+        return load_value(made, self._instance, self._resources)
 
     @property
     def checks(self) -> list[CheckEvaluated]:
@@ -177,6 +213,17 @@ class ExecutionResult:
     def retry_attempts_for_node(self, node: str) -> int:
         """Return how often a step was tried again."""
         return sum(isinstance(one, StepRetried) for one in self.events_for_node(node))
+
+
+def _behind(unit: Unit, node: str, output_name: str) -> OpOutput | None:
+    """Return the op's output behind that of a graph, which is the unit itself or stands within it."""
+    graph = unit.owner.graph if isinstance(unit.owner, JobDefinition) else unit.owner.node
+    name = unit.name.partition("[")[0]
+    if not isinstance(graph, GraphDefinition) or not (
+        not name or node == name or node.startswith(f"{name}.")
+    ):
+        return None
+    return graph.output_behind(node[len(name) :].removeprefix("."), output_name)
 
 
 def _is_of(event: Event, node: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, overload
 
 from mlorch.definitions.composition import (
@@ -120,6 +121,15 @@ class GraphDefinition(Importable, Callee):
             f"{self} is called outside of a graph or job, so that there is nothing it could become part of; "
             "make a job of it, or call it in the function of a @graph or @job"
         )
+
+    def output_behind(self, path: str, output: str) -> OpOutput | None:
+        """Return the op's output that fills an output of a graph within; "" is the graph itself."""
+        name, _, rest = path.partition(".")
+        if not name:
+            return self.output_sources.get(output)
+        inner = self.nodes[name].definition if name in self.nodes else None
+        found = inner.output_behind(rest, output) if isinstance(inner, GraphDefinition) else None
+        return None if found is None else replace(found, path=f"{name}.{found.path}")
 
     def unfilled_inputs(self) -> Mapping[tuple[str, str], In]:
         """Return the inputs by path and name that no output, graph input or default fills: the run has to."""

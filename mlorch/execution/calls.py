@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from mlorch.definitions.checks import AssetCheckSpec
 from mlorch.definitions.nodes import AssetValue, Constant, FanIn, GraphInput, OpOutput
 from mlorch.definitions.ops import Nothing
 from mlorch.definitions.results import NO_VALUE
@@ -52,6 +53,10 @@ class Caller:
             arguments=tuple(self._arguments(step)),
             targets=tuple(self._targets(unit, step.node.path, run)) if unit.slots else (),
             mapping_key=step.mapping_key,
+            checks=_checks(unit, step.node.path) if unit.owner.check_specs else (),
+            checked=tuple(map(self._history.current, unit.checked)),
+            hooks=step.node.hooks,
+            retries=step.node.retry_policy.max_retries if step.node.retry_policy is not None else 0,
         )
 
     def _arguments(self, step: PlannedStep) -> Iterator[Argument]:
@@ -95,7 +100,9 @@ class Caller:
     def _kept_outputs(self, step: PlannedStep, source: OpOutput) -> Iterator[Kept]:
         kept = self._passed.get((id(step.unit), source.path, source.output), {})
         if source.is_collected:
-            yield from kept.values()
+            over = step.unit.owner.op_nodes[source.path].mapped_over
+            order = kept if over is None else self._passed.get((id(step.unit), *over), {})
+            yield from (kept[key] for key in order if key in kept)
         elif step.mapping_key in kept:
             yield kept[step.mapping_key]
         elif None in kept:
@@ -139,3 +146,12 @@ class Caller:
                 declared.code_version is not None,
                 declared.default_config_digest,
             )
+
+
+def _checks(unit: Unit, path: str) -> tuple[AssetCheckSpec, ...]:
+    """Return the checks of which an op of the unit gives the results."""
+    if unit.checks is not None:
+        chosen = {spec.key for spec in unit.checks}
+        return tuple(spec for spec in unit.maker.checks_at(path) if spec.key in chosen)
+    made = {slot[0] for slot in unit.slots}
+    return tuple(spec for spec in unit.maker.checks_at(path) if str(spec.asset_key) in made)
