@@ -29,7 +29,7 @@ demo: .venv/demo.stamp  ## Retrain a model month by month on a year of real flig
 	@$(BIN)/python examples/nyc_flights/demo.py
 
 test: check  ## Everything that is checked: 'make check', then all tests, in random order
-	@.ci/programs git
+	@.ci/programs git pg_createcluster:postgresql
 	@$(BIN)/python -m pytest
 
 check: .venv/dev.stamp  ## Lint, format, types and layers, in seconds
