@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from mlorch.app.backfilling import BackfillResult as BackfillResult
+    from mlorch.app.backfilling import backfill as backfill
     from mlorch.app.jobs import GraphDefinition as GraphDefinition
     from mlorch.app.jobs import JobDefinition as JobDefinition
     from mlorch.app.jobs import graph as graph
@@ -22,12 +24,6 @@ if TYPE_CHECKING:
     from mlorch.app.results import ExecutionResult as ExecutionResult
     from mlorch.definitions.asset_checks import AssetChecksDefinition as AssetChecksDefinition
     from mlorch.definitions.asset_checks import asset_check as asset_check
-    from mlorch.definitions.asset_checks import (
-        load_asset_checks_from_current_module as load_asset_checks_from_current_module,
-    )
-    from mlorch.definitions.asset_checks import (
-        load_asset_checks_from_modules as load_asset_checks_from_modules,
-    )
     from mlorch.definitions.asset_checks import multi_asset_check as multi_asset_check
     from mlorch.definitions.assets import AssetsDefinition as AssetsDefinition
     from mlorch.definitions.assets import asset as asset
@@ -61,15 +57,15 @@ if TYPE_CHECKING:
     from mlorch.definitions.factories import resource as resource
     from mlorch.definitions.graph_assets import graph_asset as graph_asset
     from mlorch.definitions.graph_assets import graph_multi_asset as graph_multi_asset
-    from mlorch.definitions.io import InputContext as InputContext
     from mlorch.definitions.io import IOManager as IOManager
+    from mlorch.definitions.io import InputContext as InputContext
     from mlorch.definitions.io import OutputContext as OutputContext
     from mlorch.definitions.jobs import define_asset_job as define_asset_job
     from mlorch.definitions.keys import AssetKey as AssetKey
     from mlorch.definitions.managers import ConfigurableIOManager as ConfigurableIOManager
     from mlorch.definitions.managers import ConfigurableIOManagerFactory as ConfigurableIOManagerFactory
-    from mlorch.definitions.managers import InputManagerDefinition as InputManagerDefinition
     from mlorch.definitions.managers import IOManagerDefinition as IOManagerDefinition
+    from mlorch.definitions.managers import InputManagerDefinition as InputManagerDefinition
     from mlorch.definitions.managers import input_manager as input_manager
     from mlorch.definitions.managers import io_manager as io_manager
     from mlorch.definitions.mapped import ConfigMapping as ConfigMapping
@@ -192,16 +188,14 @@ if TYPE_CHECKING:
     from mlorch.testing.resources import build_resources as build_resources
 
 _HOMES = {
+    "mlorch.app.backfilling": "BackfillResult backfill",
     "mlorch.app.jobs": "GraphDefinition JobDefinition graph job",
     "mlorch.app.loading": "load_asset",
     "mlorch.app.materializing": "materialize",
     "mlorch.app.observing": "observe",
     "mlorch.app.projects": "Definitions",
     "mlorch.app.results": "ExecutionResult",
-    "mlorch.definitions.asset_checks": (
-        "AssetChecksDefinition asset_check load_asset_checks_from_current_module "
-        "load_asset_checks_from_modules multi_asset_check"
-    ),
+    "mlorch.definitions.asset_checks": "AssetChecksDefinition asset_check multi_asset_check",
     "mlorch.definitions.assets": "AssetsDefinition asset",
     "mlorch.definitions.checks": (
         "AssetCheckEvaluation AssetCheckKey AssetCheckResult AssetCheckSeverity AssetCheckSpec"
