@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from mlorch.app.results import ExecutionResult as ExecutionResult
     from mlorch.definitions.asset_checks import AssetChecksDefinition as AssetChecksDefinition
     from mlorch.definitions.asset_checks import asset_check as asset_check
+    from mlorch.definitions.asset_checks import (
+        load_asset_checks_from_current_module as load_asset_checks_from_current_module,
+    )
+    from mlorch.definitions.asset_checks import (
+        load_asset_checks_from_modules as load_asset_checks_from_modules,
+    )
     from mlorch.definitions.asset_checks import multi_asset_check as multi_asset_check
     from mlorch.definitions.assets import AssetsDefinition as AssetsDefinition
     from mlorch.definitions.assets import asset as asset
@@ -195,7 +201,10 @@ _HOMES = {
     "mlorch.app.observing": "observe",
     "mlorch.app.projects": "Definitions",
     "mlorch.app.results": "ExecutionResult",
-    "mlorch.definitions.asset_checks": "AssetChecksDefinition asset_check multi_asset_check",
+    "mlorch.definitions.asset_checks": (
+        "AssetChecksDefinition asset_check load_asset_checks_from_current_module "
+        "load_asset_checks_from_modules multi_asset_check"
+    ),
     "mlorch.definitions.assets": "AssetsDefinition asset",
     "mlorch.definitions.checks": (
         "AssetCheckEvaluation AssetCheckKey AssetCheckResult AssetCheckSeverity AssetCheckSpec"
