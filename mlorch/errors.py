@@ -3,6 +3,7 @@
     MlorchError
     ├── UserError                     the user's mistake: exit code 2
     │   ├── InvalidDefinitionError    definitions that contradict themselves, found when they load
+    │   │   └── MissingDefinitionError    they name what no definition declares, found when they are resolved
     │   ├── InvalidConfigError        a config field, a setting or an environment variable
     │   ├── InvalidSelectionError     a selection that does not parse or names an unknown asset
     │   ├── UnknownPartitionError     a partition key that its definition does not have
@@ -13,6 +14,7 @@
     │   ├── BusyError                 somebody else holds what is asked for
     │   └── MissingDependencyError    an optional package that is not installed
     ├── SchemaError                   a frame that breaks its schema: the run fails, exit code 1
+    ├── AssetCheckFailedError         a blocking check that failed: the run fails, exit code 1
     ├── Failure                       raised by a step on purpose: the run fails, exit code 1
     ├── RetryRequested                raised by a step that wants to be tried again
     ├── WorkerError                   what performed a step ended before it: exit code 1
@@ -45,6 +47,10 @@ class UserError(MlorchError):
 
 class InvalidDefinitionError(UserError):
     """Definitions contradict themselves; raised when they load, never later."""
+
+
+class MissingDefinitionError(InvalidDefinitionError):
+    """Definitions name something that they do not declare; others, merged with them, may."""
 
 
 class InvalidConfigError(UserError):
@@ -97,6 +103,12 @@ class SchemaError(MlorchError):
 
     def __reduce__(self) -> tuple[type[SchemaError], tuple[str, dict[str, object]]]:
         return type(self), (str(self), self.report)
+
+
+class AssetCheckFailedError(MlorchError):
+    """A blocking check failed with ERROR: what is below its asset is not made."""
+
+    exit_code = 1
 
 
 class Failure(MlorchError):

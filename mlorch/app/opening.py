@@ -19,7 +19,13 @@ from typing import Any
 from mlorch.app.holding import command_line
 from mlorch.definitions.definitions import Definitions, load_assets_from_modules
 from mlorch.definitions.jobs import AssetJob
-from mlorch.errors import InvalidConfigError, InvalidDefinitionError, InvalidSelectionError, MlorchError
+from mlorch.errors import (
+    InvalidConfigError,
+    InvalidDefinitionError,
+    InvalidSelectionError,
+    MissingDefinitionError,
+    MlorchError,
+)
 from mlorch.instance import Instance
 from mlorch.planning.selection import select
 from mlorch.settings import Settings, read_settings
@@ -79,24 +85,27 @@ def load_definitions(settings: Settings) -> Definitions:
     found = [value for value in vars(module).values() if isinstance(value, Definitions)]
     if len({id(one) for one in found}) > 1:
         raise InvalidDefinitionError(f"{settings.definitions!r} has several Definitions; keep one")
-    if found:
-        check_selections(found[0])
-        return found[0]
-    assets = load_assets_from_modules([module])
-    if not assets:
+    assets = [] if found else load_assets_from_modules([module])
+    if not found and not assets:
         raise InvalidDefinitionError(
             f"{settings.definitions!r} declares nothing; write defs = Definitions(assets=[…])"
         )
-    return Definitions(assets)
+    definitions = found[0] if found else Definitions(assets)
+    try:
+        check_selections(definitions)
+    except MissingDefinitionError as error:
+        raise MissingDefinitionError(f"{settings.definitions}: {error}") from None
+    return definitions
 
 
 def check_selections(definitions: Definitions) -> None:
-    """Raise InvalidDefinitionError where the selection of a job names what is not there."""
+    """Raise InvalidDefinitionError where they, or the selection of a job, name what is not there."""
+    graph = definitions.graph
     for job in definitions.jobs.values():
         if not isinstance(job, AssetJob):
             continue
         try:
-            select(job.selection, definitions.graph)
+            select(job.selection, graph)
         except InvalidSelectionError as error:
             raise InvalidDefinitionError(f"the selection of job {job.name!r}: {error}") from None
 

@@ -20,13 +20,14 @@ from mlorch.definitions.sensors import SensorDefinition
 from mlorch.definitions.signature import EMPTY
 from mlorch.definitions.specs import AssetSpec
 from mlorch.definitions.wiring import check_nested, check_resource, makes_something
-from mlorch.errors import InvalidDefinitionError, nearest
+from mlorch.errors import InvalidDefinitionError, MissingDefinitionError, nearest
 
 
 class Definitions:
     """What exists: assets, jobs, schedules, sensors and resources.
 
-    Raises InvalidDefinitionError, naming what is wrong, where they contradict each other.
+    Raises InvalidDefinitionError, naming what is wrong, where they contradict each other. What they name and
+    another Definitions may declare is missed later: where the graph is asked for, as `merge` may add it.
     """
 
     def __init__(
@@ -52,13 +53,31 @@ class Definitions:
         self.jobs: dict[str, AssetJob | JobDefinition] = _named((*jobs, *self._jobs_meant()), "job")
         of_checks = {name: one for check in self.asset_checks for name, one in check.resource_defs.items()}
         self.resources = with_doubles({**of_checks, **(resources or {})})
-        self.graph: AssetGraph = make_graph(self.assets, self.asset_checks)
+        self._graph: AssetGraph | None = None
+        self._incomplete: MissingDefinitionError | None = None
+        try:
+            self._graph = self._checked()
+        except MissingDefinitionError as error:
+            self._incomplete = error
+
+    @property
+    def graph(self) -> AssetGraph:
+        """Every asset by key. Raises MissingDefinitionError where they name what they do not declare."""
+        if self._graph is None:
+            raise self._incomplete or MissingDefinitionError("the definitions are not complete")
+        return self._graph
+
+    def _checked(self) -> AssetGraph:
+        graph = make_graph(self.assets, self.asset_checks)
         self._check_jobs()
-        _check_resources(self.graph, self.resources)
+        _check_resources(graph, self.resources)
         self._check_ops()
+        return graph
 
     def job(self, name: str) -> AssetJob | JobDefinition:
         """Return the job called `name`. Raises InvalidDefinitionError, suggesting the nearest."""
+        if self._incomplete is not None:
+            raise self._incomplete
         try:
             return self.jobs[name]
         except KeyError:
@@ -98,7 +117,7 @@ class Definitions:
     def _check_jobs(self) -> None:
         for one in self._timed():
             if one.job_name is not None and one.job_name not in self.jobs:
-                raise InvalidDefinitionError(
+                raise MissingDefinitionError(
                     f"{one.name!r} runs the job {one.job_name!r}, which is not declared"
                     f"{nearest(one.job_name, self.jobs)}"
                 )
@@ -158,7 +177,7 @@ def _check_op_resources(owner: str, op: OpDefinition, resources: Mapping[str, An
     for out in op.outs.values():
         key = out.io_manager_key
         if key is not None and key not in resources:
-            raise InvalidDefinitionError(
+            raise MissingDefinitionError(
                 f"{owner}: no resource gives its io_manager_key {key!r}{nearest(key, resources)}"
             )
         keeper = resources.get(key or "io_manager")

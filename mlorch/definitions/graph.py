@@ -13,7 +13,7 @@ from mlorch.definitions.checks import AssetCheckKey
 from mlorch.definitions.declaring import Dependency, orders_of
 from mlorch.definitions.inference import default_mapping
 from mlorch.definitions.specs import AUTO, AssetSpec
-from mlorch.errors import InvalidDefinitionError, nearest
+from mlorch.errors import InvalidDefinitionError, MissingDefinitionError, nearest
 
 if TYPE_CHECKING:
     from mlorch.definitions.mappings import PartitionMapping
@@ -159,7 +159,7 @@ def _refuse_argument(owner: str, dependency: Dependency, nodes: Mapping[str, Ass
     if dependency.argument is not None:
         is_config = dependency.argument == dependency.key == "config"
         hint = "; annotate it with a subclass of Config" if is_config else nearest(dependency.key, nodes)
-        raise InvalidDefinitionError(
+        raise MissingDefinitionError(
             f"{owner}: no asset produces its argument {dependency.argument!r} (key {dependency.key!r}){hint}"
         )
 

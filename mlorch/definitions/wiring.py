@@ -15,7 +15,7 @@ from mlorch.definitions.resources import (
     wanted_class,
 )
 from mlorch.definitions.signature import EMPTY
-from mlorch.errors import InvalidDefinitionError, nearest
+from mlorch.errors import InvalidDefinitionError, MissingDefinitionError, nearest
 
 
 def check_resource(owner: str, name: str, annotation: Any, resources: Mapping[str, Any]) -> None:
@@ -27,7 +27,7 @@ def check_resource(owner: str, name: str, annotation: Any, resources: Mapping[st
     kind = getattr(wanted, "__name__", None)
     if name not in resources:
         shown, example = (f" ({kind})", f"{kind}(…)") if kind else ("", "…")
-        raise InvalidDefinitionError(
+        raise MissingDefinitionError(
             f"{owner} takes the resource {name!r}{shown}, which the definitions do not give"
             f"{nearest(name, resources)}; add resources={{{name!r}: {example}}}"
         )
@@ -49,7 +49,7 @@ def check_nested(resources: Mapping[str, Any]) -> None:
         _check_fields(one, f"the resource {name!r}", named)
         for key in required_keys(one):
             if key not in resources:
-                raise InvalidDefinitionError(
+                raise MissingDefinitionError(
                     f"the resource {name!r} requires the resource {key!r}, which the definitions do not give"
                     f"{nearest(key, resources)}"
                 )

@@ -91,7 +91,7 @@ def test_the_same_definitions_under_two_names_are_one(project):
         ),
         (
             "from mlorch import Definitions, asset\n@asset\ndef a(nothing):\n    pass\nDefinitions([a])\n",
-            "^opened_bad.py:5: asset 'a': no asset produces its argument 'nothing'",
+            "^opened_bad.py: asset 'a': no asset produces its argument 'nothing'",
         ),
         (
             f"{ASSETS}\ndefs = Definitions([numbers], jobs=[define_asset_job('nightly', 'numbrs')])\n",

@@ -20,7 +20,7 @@ from mlorch import (
     load_assets_from_modules,
     materialize,
 )
-from mlorch.errors import InvalidDefinitionError
+from mlorch.errors import InvalidDefinitionError, MissingDefinitionError
 
 
 class Api(ConfigurableResource):
@@ -149,7 +149,7 @@ def test_an_unknown_job_is_named_with_the_nearest():
 )
 def test_what_contradicts_itself_is_refused_by_name(options, message):
     with pytest.raises(InvalidDefinitionError, match=message):
-        Definitions(**options)
+        _ = Definitions(**options).graph
 
 
 def test_several_definitions_are_merged_into_one():
@@ -193,3 +193,18 @@ def test_assets_are_placed_under_a_prefix_and_in_a_group_with_what_they_depend_o
     assert {node.group for key, node in graph.nodes.items() if key != "elsewhere"} == {"new"}
     assert materialize(found).asset_value("a/b/reads") == 1
     assert str(reads.key) == "reads", "what the module holds stays"
+
+
+def test_what_one_definitions_lacks_another_may_declare():
+    @asset
+    def a():
+        return 1
+
+    @asset
+    def b(a):
+        return a
+
+    halves = Definitions([a]), Definitions([b])
+    with pytest.raises(MissingDefinitionError, match="no asset produces its argument 'a'"):
+        Definitions.validate_loadable(halves[1])
+    assert set(Definitions.merge(*halves).graph.nodes) == {"a", "b"}

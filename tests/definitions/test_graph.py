@@ -63,7 +63,7 @@ def test_a_cycle_is_drawn():
 
 def test_an_argument_without_a_producer_names_asset_and_argument_and_suggests():
     with pytest.raises(InvalidDefinitionError, match=r"'model'.*'x0'.*'featurs'.*did you mean 'features'"):
-        Definitions([named("features"), named("model", "featurs")])
+        _ = Definitions([named("features"), named("model", "featurs")]).graph
 
 
 def test_a_config_that_is_not_annotated_as_one_says_what_to_do():
@@ -72,7 +72,7 @@ def test_a_config_that_is_not_annotated_as_one_says_what_to_do():
         return config
 
     with pytest.raises(InvalidDefinitionError, match=r"argument 'config'.*; annotate it with a subclass"):
-        Definitions([fitted])
+        _ = Definitions([fitted]).graph
 
 
 def test_an_unknown_key_in_deps_is_an_external_asset():
