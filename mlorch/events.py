@@ -95,7 +95,8 @@ class AssetMaterialized:
     """{"python": version, distribution: version, …} of what the asset's code imports."""
     definition: Mapping[str, Json] = field(default_factory=dict)
     """{"group", "kinds", "tags", "owners", "description", "deps", "partitions", "source", "metadata",
-    "value"} as declared; "value" names the kind: "model", "frame", "array", "json", "object" or "nothing"."""
+    "value"} as declared; "value" names the kind: "model", "frame", "array", "json", "object" or "nothing".
+    "together" has the keys of all that can only be made with it, where there are more."""
     metadata: Mapping[str, Json] = field(default_factory=dict)
     """The user's, and what the IO manager adds: "rows", "columns" ([[name, dtype], …]), …"""
     metrics: Mapping[str, Json] = field(default_factory=dict)

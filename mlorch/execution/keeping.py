@@ -108,7 +108,7 @@ class Keeper:
             io_manager=manager,
             inputs=inputs,
             environment=_environment(call.node.op.function, self._tools),
-            definition={**facts_of(spec, call.maker.function, dependencies), "value": kind},
+            definition={**facts_of(spec, call.maker, dependencies), "value": kind},
             metadata=redacted({**metadata, **self._said(produced, target)}, run.secrets),
             metrics=self._context.metrics,
         )

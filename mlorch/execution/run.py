@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlorch.definitions.assets import AssetsDefinition
+from mlorch.definitions.keys import key_text
 from mlorch.definitions.specs import AssetSpec
 from mlorch.execution.metadata import plain
 from mlorch.execution.settling import NodeConfig
@@ -39,9 +41,10 @@ def settle_secrets(*several: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(texts, key=lambda text: (-len(text), text)))
 
 
-def facts_of(spec: AssetSpec, function: Callable[..., Any], deps: Iterable[str]) -> dict[str, Any]:
+def facts_of(spec: AssetSpec, maker: AssetsDefinition, deps: Iterable[str]) -> dict[str, Any]:
     """Return what is recorded about the definition of an asset with each of its materializations."""
-    return {
+    function = maker.function
+    found = {
         "group": spec.group_name,
         "kinds": list(spec.kinds),
         "tags": dict(spec.tags),
@@ -52,3 +55,6 @@ def facts_of(spec: AssetSpec, function: Callable[..., Any], deps: Iterable[str])
         "source": f"{function.__module__}:{function.__qualname__}",
         "metadata": plain(spec.metadata) if spec.metadata else {},
     }
+    if len(maker.specs) > 1 and not maker.can_subset:
+        found["together"] = [key_text(one.key) for one in maker.specs.values()]
+    return found

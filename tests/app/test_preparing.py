@@ -276,7 +276,7 @@ def test_what_is_recorded_of_a_definition_says_what_it_was():
     def fitted(x):
         """Fits."""
 
-    found = facts_of(fitted.spec, fitted.function, ["raw", "upload"])
+    found = facts_of(fitted.spec, fitted, ["raw", "upload"])
     assert found["source"].endswith("fitted")
     assert {name: value for name, value in found.items() if name != "source"} == {
         "group": "ml",

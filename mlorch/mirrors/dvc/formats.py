@@ -39,8 +39,8 @@ def lock_text(stages: Iterable[Stage]) -> str:
 
 
 def params_text(stages: Iterable[Stage]) -> str:
-    """Return the params file: stage → code version of now; "" where no asset declares one."""
-    lines = [_entry(one.name, one.code_now, 0) for one in stages if one.code_now is not None]
+    """Return the params file: asset → code version of now; "" where no asset declares one."""
+    lines = [_entry(code.name, code.now, 0) for one in stages for code in one.codes]
     return _PARAMS_HEAD + "".join(lines) if lines else ""
 
 
@@ -49,19 +49,20 @@ def _definition(stage: Stage, wdir: str | None) -> dict[str, Json]:
         "cmd": stage.command,
         "wdir": wdir,
         "deps": list(stage.deps),
-        "params": [{PARAMS_FILE: [stage.name]}] if stage.code_now is not None else None,
+        "params": [{PARAMS_FILE: [code.name for code in stage.codes]}] if stage.codes else None,
         "outs": [{entry.path: {"persist": True}} for entry in stage.outs],
-        "metrics": [{stage.metrics.path: {"cache": False, "persist": True}}] if stage.metrics else None,
+        "metrics": [{one.entry.path: {"cache": False, "persist": True}} for one in stage.metrics],
     }
     return {key: value for key, value in found.items() if value}
 
 
 def _lock(stage: Stage) -> dict[str, Json]:
-    outs = sorted([*stage.outs, stage.metrics]) if stage.metrics else stage.outs
+    outs = sorted([*stage.outs, *(one.entry for one in stage.metrics)])
+    codes = {code.name: code.then for code in stage.codes}
     found = {
         "cmd": stage.command,
         "deps": [_locked(entry) for entry in stage.consumed],
-        "params": {PARAMS_FILE: {stage.name: stage.code_then}} if stage.code_now is not None else None,
+        "params": {PARAMS_FILE: codes} if codes else None,
         "outs": [_locked(entry) for entry in outs],
     }
     return {key: value for key, value in found.items() if value}

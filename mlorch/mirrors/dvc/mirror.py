@@ -161,8 +161,9 @@ def _keep_objects(repository: Repository, stages: Iterable[Stage], *, after: int
     """Have in the cache what was made after a flush; return how many values were not kept."""
     lost = 0
     for stage in stages:
-        if stage.held.manifest is not None:
-            repository.keep(stage.outs[0].md5, stage.held.manifest)
+        for held in stage.held:
+            if held.manifest is not None:
+                repository.keep(held.entries[0].md5, held.manifest)
         for seq, fact in stage.made:
             if seq > after and not repository.link(str(fact.content_hash)):
                 lost += 1
@@ -181,7 +182,7 @@ def _texts(
     named = pipeline.read_text() if pipeline.exists() else ""
     stages = [_without_foreign_metrics(stage, project, [named, *written]) for stage in stages]
     others = {PARAMS_FILE: params_text(stages)}
-    others |= {stage.metrics.path: stage.metrics_text for stage in stages if stage.metrics}
+    others |= {one.entry.path: one.text for stage in stages for one in stage.metrics}
     if is_in_stage:
         return {path: text for path, text in others.items() if text and path in named}
     place = folder.relative_to(project)
@@ -215,12 +216,14 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-def _without_foreign_metrics(stage: Stage, project: Path, ours: Collection[str]) -> Stage:
+def _without_foreign_metrics(stage: Stage, project: Path, named: Collection[str]) -> Stage:
     """Leave out metrics whose file is there, but named in no text of ours."""
-    entry = stage.metrics
-    if not entry or any(entry.path in text for text in ours) or not (project / entry.path).exists():
-        return stage
-    return changed(stage, metrics=None)
+    ours = [
+        one
+        for one in stage.metrics
+        if any(one.entry.path in text for text in named) or not (project / one.entry.path).exists()
+    ]
+    return changed(stage, metrics=tuple(ours))
 
 
 def _report(stages: Sequence[Stage], written: Sequence[str], lost: int) -> DvcReport:

@@ -1,17 +1,20 @@
-"""What the facts amount to as a DVC pipeline: one stage for each asset whose values lie in the project."""
+"""What the facts amount to as a DVC pipeline: a stage for each asset whose values lie in the project, or for
+several that are made together."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from hashlib import md5
 from itertools import pairwise
+from typing import NamedTuple
 
 from mlorch.events import AssetMaterialized, Json
 from mlorch.log import Slot
+from mlorch.mirrors.dvc.groups import Group, groups, stage_name
 from mlorch.mirrors.dvc.places import Entry, Held, Made, Place, is_kept, places
 
 Defined = Mapping[str, str | None]
@@ -30,73 +33,77 @@ UNDECLARED = "undeclared"
 """Stands for the code version of what was made while none was declared: a run id would say nothing."""
 
 
+class Code(NamedTuple):
+    """The code version of an asset as it is now, and as its values were made with."""
+
+    name: str
+    """Of the asset in the params file."""
+    now: str
+    then: str
+
+
+class Metrics(NamedTuple):
+    """A metrics file and its content."""
+
+    entry: Entry
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """An asset as DVC sees it."""
+    """An asset as DVC sees it, or several that are made together."""
 
     name: str
     command: str
     deps: tuple[str, ...]
     consumed: tuple[Entry, ...]
     """The deps as they were when the values were made; what was not there then is missing."""
-    held: Held
+    held: tuple[Held, ...]
     made: tuple[Made, ...]
     """The facts behind the outs."""
-    code_now: str | None
-    """None where the asset declares no code version."""
-    code_then: str
-    metrics: Entry | None
-    metrics_text: str
+    codes: tuple[Code, ...]
+    """Only of assets that declare a code version."""
+    metrics: tuple[Metrics, ...]
 
     @property
     def outs(self) -> tuple[Entry, ...]:
-        return self.held.entries
+        return tuple(sorted(entry for held in self.held for entry in held.entries))
 
 
 def make_stages(made: Mapping[Slot, Made], past: Past, defined: Defined | None) -> list[Stage]:
     """Return the stages of the assets that are defined, or of all, in order of the assets' names."""
     where = places(made, defined)
-    reads = {asset: _oldest_read(place, where) for asset, place in where.items()}
-    _break_cycles(reads, where)
+    together = groups(where, defined)
+    reads = {group.name: _oldest_read(group, where) for group in together}
+    _break_cycles(reads, together)
     old = _old_facts(reads, where, past)
     held = {asset: place.holding(_facts(place)) for asset, place in where.items()}
     differing: dict[tuple[str, frozenset[_Change]], Held] = {}
     stages = []
-    for asset, place in where.items():
+    for group in together:
         consumed: list[Entry] = []
-        for name, read in reads[asset].items():
-            upstream = where[name]
-            changes = _changes(place, upstream, read)
+        for asset, read in reads[group.name].items():
+            upstream = where[asset]
+            changes = _changes(group, upstream, read)
             # Many assets may have missed the same: the directory is put together once.
-            if changes and (name, changes) not in differing:
-                differing[name, changes] = upstream.holding(_earlier(upstream, changes, old))
-            consumed += (differing[name, changes] if changes else held[name]).entries
-        deps = [path for name in reads[asset] for path in where[name].paths()]
-        stages.append(_stage(place, held[asset], sorted(deps), sorted(consumed), defined))
+            if changes and (asset, changes) not in differing:
+                differing[asset, changes] = upstream.holding(_earlier(upstream, changes, old))
+            consumed += (differing[asset, changes] if changes else held[asset]).entries
+        deps = [path for asset in reads[group.name] for path in where[asset].paths()]
+        stages.append(_stage(group, [held[asset] for asset in group.assets], deps, consumed, defined))
     return stages
-
-
-def stage_name(asset: str) -> str:
-    """Return a name that DVC allows: "prefix--name" for "prefix/name".
-
-    Names in which that could mean two assets, or that have a dot, end in the digest of the key.
-    """
-    name = asset.replace("/", "--").replace(".", "-")
-    if "." in asset or "--" in asset or "-/" in asset:
-        return f"{name}-{md5(asset.encode(), usedforsecurity=False).hexdigest()[:8]}"
-    return name
 
 
 def _facts(place: Place) -> dict[str | None, AssetMaterialized]:
     return {partition: made.fact for partition, made in place.made.items()}
 
 
-def _oldest_read(place: Place, where: Mapping[str, Place]) -> _Read:
+def _oldest_read(group: Group, where: Mapping[str, Place]) -> _Read:
     oldest: _Read = {}
-    for made in place.made.values():
+    for made in (made for place in group.places for made in place.made.values()):
         for asset, partition, _, seq in made.fact.inputs:
             # DVC refuses a stage that reads its own output, as where a partition reads the one before.
-            if asset not in where or asset == place.asset:
+            if asset not in where or asset in group.assets:
                 continue
             read = oldest.setdefault(asset, {})
             if seq is not None and seq < read.get(partition, seq + 1):
@@ -104,18 +111,22 @@ def _oldest_read(place: Place, where: Mapping[str, Place]) -> _Read:
     return oldest
 
 
-def _break_cycles(reads: dict[str, _Read], where: Mapping[str, Place]) -> None:
-    """Leave out what the longest unmade asset of each circle read: DVC refuses a pipeline with a circle.
+def _break_cycles(reads: dict[str, _Read], together: Collection[Group]) -> None:
+    """Leave out what the longest unmade stage of each circle read: DVC refuses a pipeline with a circle.
 
     Facts run in a circle only where definitions were turned around and not everything was made again since.
     """
+    stage_of = {asset: group for group in together for asset in group.assets}
+    named = {group.name: group for group in together}
     while True:
         try:
-            TopologicalSorter(reads).prepare()
+            graph = {name: {stage_of[asset].name for asset in read} for name, read in reads.items()}
+            TopologicalSorter(graph).prepare()
         except CycleError as error:
             circle = error.args[1]
-            upstream, consumer = min(pairwise(circle), key=lambda edge: where[edge[1]].newest.seq)
-            del reads[consumer][upstream]
+            upstream, consumer = min(pairwise(circle), key=lambda edge: named[edge[1]].newest.seq)
+            for asset in named[upstream].assets:
+                reads[consumer].pop(asset, None)
         else:
             return
 
@@ -134,7 +145,7 @@ def _old_facts(
     return {seq: fact for asset, numbers in wanted.items() for seq, fact in past(asset, numbers).items()}
 
 
-def _changes(consumer: Place, upstream: Place, read: Mapping[str | None, int]) -> frozenset[_Change]:
+def _changes(consumer: Group, upstream: Place, read: Mapping[str | None, int]) -> frozenset[_Change]:
     """Return where the upstream as the consumer's values know it differs from what it is now.
 
     DVC compares whole directories. What was read counts as it was read. Of the rest, what was there when the
@@ -168,31 +179,35 @@ def _earlier(
 
 
 def _stage(
-    place: Place, held: Held, deps: list[str], consumed: list[Entry], defined: Defined | None
+    group: Group, held: list[Held], deps: list[str], consumed: list[Entry], defined: Defined | None
 ) -> Stage:
-    asset, newest = place.asset, place.newest.fact
-    recorded = newest.code_version if newest.is_code_declared else None
-    metrics_text = _metrics_text(place)
     return Stage(
-        name=stage_name(asset),
-        command=f"mlorch materialize {asset}" + (" --all-partitions --stale" if place.is_directory else ""),
-        deps=tuple(deps),
-        consumed=tuple(consumed),
-        held=held,
-        made=tuple(place.made.values()),
-        code_now=recorded if defined is None else defined[asset],
-        code_then=_code_then(place),
-        metrics=_text_entry(f"metrics/{asset}.json", metrics_text) if metrics_text else None,
-        metrics_text=metrics_text,
+        name=group.name,
+        command=group.command,
+        deps=tuple(sorted(deps)),
+        consumed=tuple(sorted(consumed)),
+        held=tuple(held),
+        made=tuple(made for place in group.places for made in place.made.values()),
+        codes=tuple(sorted(code for place in group.places for code in _codes(place, defined))),
+        metrics=tuple(found for place in group.places for found in _metrics(place)),
     )
 
 
-def _code_then(place: Place) -> str:
-    """Return the code versions of all values: never that of now where one of them is older."""
-    versions = {
-        made.fact.code_version if made.fact.is_code_declared else UNDECLARED for made in place.made.values()
-    }
-    return ", ".join(sorted(versions))
+def _codes(place: Place, defined: Defined | None) -> Iterator[Code]:
+    """Yield the code version where one is declared; that of then is of all values, not only of the newest."""
+    newest = place.newest.fact
+    recorded = newest.code_version if newest.is_code_declared else None
+    now = recorded if defined is None else defined[place.asset]
+    if now is not None:
+        facts = [made.fact for made in place.made.values()]
+        then = {fact.code_version if fact.is_code_declared else UNDECLARED for fact in facts}
+        yield Code(stage_name(place.asset), now, ", ".join(sorted(then)))
+
+
+def _metrics(place: Place) -> Iterator[Metrics]:
+    text = _metrics_text(place)
+    if text:
+        yield Metrics(_text_entry(f"metrics/{place.asset}.json", text), text)
 
 
 def _metrics_text(place: Place) -> str:

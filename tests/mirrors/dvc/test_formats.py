@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mlorch.mirrors.dvc.formats import MARK, PARAMS_FILE, lock_text, params_text, pipeline_text
 from mlorch.mirrors.dvc.places import Entry, Held
-from mlorch.mirrors.dvc.stages import Stage
+from mlorch.mirrors.dvc.stages import Code, Metrics, Stage
 
 ODD = [
     "",
@@ -81,14 +81,21 @@ STAGE = st.builds(
     ),
     deps=st.lists(PATH, max_size=2).map(tuple),
     consumed=st.lists(ENTRY, max_size=2).map(tuple),
-    held=st.builds(Held, st.lists(ENTRY, max_size=2).map(tuple)),
+    held=st.lists(st.builds(Held, st.lists(ENTRY, max_size=2).map(tuple)), max_size=2).map(tuple),
     made=st.just(()),
-    code_now=st.none() | TEXT,
-    code_then=TEXT,
-    metrics=st.none() | ENTRY.map(lambda entry: entry._replace(files=None)),
-    metrics_text=st.just(""),
+    codes=st.lists(st.builds(Code, SAFE_NAME, TEXT, TEXT), max_size=2, unique_by=lambda code: code.name).map(
+        tuple
+    ),
+    metrics=st.lists(
+        st.builds(Metrics, ENTRY.map(lambda entry: entry._replace(files=None)), st.just("")), max_size=2
+    ).map(tuple),
 )
 STAGES = st.lists(STAGE, min_size=1, max_size=3, unique_by=lambda stage: stage.name)
+
+
+def has_distinct_codes(stages: list[Stage]) -> bool:
+    names = [code.name for stage in stages for code in stage.codes]
+    return len(names) == len(set(names))
 
 
 def without_head(text: str) -> str:
@@ -98,8 +105,8 @@ def without_head(text: str) -> str:
 
 
 def listed(stage: Stage) -> dict[str, Any]:
-    params = {PARAMS_FILE: {stage.name: stage.code_then}} if stage.code_now is not None else {}
-    entries = sorted([*stage.outs, stage.metrics]) if stage.metrics else stage.outs
+    params = {PARAMS_FILE: {code.name: code.then for code in stage.codes}} if stage.codes else {}
+    entries = sorted([*stage.outs, *(one.entry for one in stage.metrics)])
     found = {
         "cmd": stage.command,
         "deps": [locked(entry) for entry in stage.consumed],
@@ -138,9 +145,9 @@ def test_the_pipeline_is_what_dvc_writes(stages: list[Stage], wdir: str | None) 
 
 
 @settings(deadline=None, max_examples=40)
-@given(STAGES)
+@given(STAGES.filter(has_distinct_codes))
 @example([])
 def test_the_params_are_the_code_versions_of_now(stages: list[Stage]) -> None:
-    expected = {stage.name: stage.code_now for stage in stages if stage.code_now is not None}
+    expected = {code.name: code.now for stage in stages for code in stage.codes}
     text = params_text(stages)
     assert (without_head(text) if expected else text) == (dumps_yaml(expected) if expected else "")

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from mlorch.events import AssetMaterialized, Input
 from mlorch.log import Slot
+from mlorch.mirrors.dvc.groups import stage_name
 from mlorch.mirrors.dvc.places import Entry, Made
-from mlorch.mirrors.dvc.stages import UNDECLARED, Stage, make_stages, stage_name
+from mlorch.mirrors.dvc.stages import UNDECLARED, Code, Metrics, Stage, make_stages
 
 
 class History:
@@ -80,7 +81,7 @@ def test_a_value_is_a_file_and_partitions_are_a_directory() -> None:
         for key in ("2013-01", "2013-02")
     ]
     content = "[" + ", ".join(f"{{{name}}}" for name in names) + "]"
-    assert stages["flights"].held.manifest == content.encode()
+    assert [held.manifest for held in stages["flights"].held] == [content.encode()]
     assert flights.md5 == md5(content.encode()).hexdigest() + ".dir"
 
 
@@ -120,7 +121,7 @@ def test_a_directory_with_another_asset_inside_is_given_file_by_file() -> None:
     stages = history.stages()
     files = ["data/flights/2013-01.json", "data/flights/2013-02.json"]
     assert [entry.path for entry in stages["flights"].outs] == files
-    assert stages["flights"].held.manifest is None
+    assert [held.manifest for held in stages["flights"].held] == [None]
     assert list(stages["flights--count"].deps) == files
     assert stages["flights--count"].consumed == stages["flights"].outs
 
@@ -255,6 +256,85 @@ def test_a_consumer_of_everything_is_fresh_exactly_when_it_was_made_from_the_sam
         assert is_fresh(stages, "model", "flights") == (read == stages["flights"].outs)
 
 
+# What is made together
+
+
+def together(*assets: str) -> dict[str, object]:
+    return {"step": "split", "definition": {"together": list(assets)}}
+
+
+def test_what_is_made_together_is_one_stage_that_makes_all_of_it() -> None:
+    history = History()
+    history.make("raw")
+    both = together("train", "test", "nothing kept")
+    history.make("train", reads=[("raw", None)], code_version="1", is_code_declared=True, **both)
+    history.make("test", reads=[("train", None)], metrics={"rows": 2}, **both)
+    history.make("nothing kept", uri=None, content_hash=None, **both)
+    history.make("model", reads=[("train", None), ("test", None)])
+    stages = history.stages()
+    assert list(stages) == ["model", "raw", "split"]
+    split = stages["split"]
+    assert split.command == "mlorch materialize train test nothing kept"
+    assert [entry.path for entry in split.outs] == ["data/test.json", "data/train.json"]
+    assert split.deps == ("data/raw.json",)
+    assert split.codes == (Code("train", "1", "1"),)
+    assert [one.entry.path for one in split.metrics] == ["metrics/test.json"]
+    assert stages["model"].deps == ("data/test.json", "data/train.json")
+    assert is_fresh(stages, "model", "split")
+
+
+def test_what_is_made_together_is_as_old_as_what_it_read() -> None:
+    history = History()
+    history.make("raw")
+    for asset in ("train", "test"):
+        history.make(asset, reads=[("raw", None)], **together("train", "test"))
+    assert is_fresh(history.stages(), "split", "raw")
+    history.run = "run-2"
+    history.make("raw", content="changed")
+    assert not is_fresh(history.stages(), "split", "raw")
+    for asset in ("train", "test"):
+        history.make(asset, reads=[("raw", None)], **together("train", "test"))
+    assert is_fresh(history.stages(), "split", "raw")
+
+
+def test_partitions_made_together_are_directories_of_one_stage() -> None:
+    history = History()
+    for partition in ("1", "2"):
+        for asset in ("train", "test"):
+            history.make(asset, partition, **{**together("train", "test"), "step": f"split[{partition}]"})
+    (split,) = history.stages().values()
+    assert split.name == "split"
+    assert split.command.endswith(" train test --all-partitions --stale")
+    assert [(entry.path, entry.files) for entry in split.outs] == [("data/test", 2), ("data/train", 2)]
+
+
+def test_a_function_called_like_an_asset_gets_a_name_of_its_own() -> None:
+    history = History()
+    history.make("split")
+    history.make("train", **together("train", "test"))
+    names = list(history.stages())
+    assert names[0] == "split"
+    assert names[1].startswith("split-")
+
+
+def test_what_is_no_longer_defined_is_not_selected_with_the_others() -> None:
+    history = History()
+    history.make("train", **together("train", "test"))
+    (stage,) = history.stages({"train": None}).values()
+    assert (stage.name, stage.command) == ("train", "mlorch materialize train")
+
+
+def test_circles_between_what_is_made_together_are_broken() -> None:
+    history = History()
+    history.make("model", content="old")
+    history.make("train", reads=[("model", None)], **together("train", "test"))
+    history.make("test", **together("train", "test"))
+    history.make("model", reads=[("test", None)])
+    stages = history.stages()
+    assert stages["model"].deps == ("data/test.json",)
+    assert stages["split"].deps == ()
+
+
 # Code, metrics, names
 
 
@@ -264,10 +344,11 @@ def test_code_of_now_and_code_of_then() -> None:
     history.make("flights", "2", code_version="2", is_code_declared=True)
     history.make("model", code_version="run-1", is_code_declared=False)
     stages = history.stages()
-    assert (stages["flights"].code_now, stages["flights"].code_then) == ("2", "1, 2")
-    assert (stages["model"].code_now, stages["model"].code_then) == (None, UNDECLARED)
+    assert stages["flights"].codes == (Code("flights", "2", "1, 2"),)
+    assert stages["model"].codes == ()
+    assert history.stages({"model": "1"})["model"].codes == (Code("model", "1", UNDECLARED),)
     history.make("flights", "1", code_version="2", is_code_declared=True)
-    assert history.stages()["flights"].code_then == "2"
+    assert history.stages()["flights"].codes == (Code("flights", "2", "2"),)
 
 
 def test_only_what_is_defined_with_the_code_that_it_has_now() -> None:
@@ -275,8 +356,8 @@ def test_only_what_is_defined_with_the_code_that_it_has_now() -> None:
     history.make("removed")
     history.make("model", reads=[("removed", None)], code_version="1", is_code_declared=True)
     stages = history.stages({"model": "2", "never made": "1"})
-    assert {name: (stage.deps, stage.code_now, stage.code_then) for name, stage in stages.items()} == {
-        "model": ((), "2", "1")
+    assert {name: (stage.deps, stage.codes) for name, stage in stages.items()} == {
+        "model": ((), (Code("model", "2", "1"),))
     }
 
 
@@ -287,16 +368,16 @@ def test_metrics_are_numbers_and_the_last_of_a_series() -> None:
     history.make("flights", "1", metrics={"rows": 2})
     history.make("flights", "2")
     stages = history.stages()
-    assert stages["model"].metrics_text == '{\n  "auc": 0.7,\n  "loss": 0.5\n}\n'
-    assert stages["flights"].metrics_text == '{\n  "1": {\n    "rows": 2\n  }\n}\n'
-    text = stages["model"].metrics_text.encode()
-    assert stages["model"].metrics == Entry("metrics/model.json", md5(text).hexdigest(), len(text))
+    text = '{\n  "auc": 0.7,\n  "loss": 0.5\n}\n'
+    entry = Entry("metrics/model.json", md5(text.encode()).hexdigest(), len(text))
+    assert stages["model"].metrics == (Metrics(entry, text),)
+    assert [one.text for one in stages["flights"].metrics] == ['{\n  "1": {\n    "rows": 2\n  }\n}\n']
 
 
 def test_nothing_measured_is_no_metrics_file() -> None:
     history = History()
     history.make("model", metrics={"nan": float("nan")})
-    assert history.stages()["model"].metrics is None
+    assert history.stages()["model"].metrics == ()
 
 
 _PART = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,4}", fullmatch=True)
