@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 _BLOCK = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.M | re.S)
-_PROJECT = '[tool.mlorch]\ndefinitions = "definitions.py"\n'
+_PROJECT = '[tool.mlorch]\ndefinitions = "definitions.py"\n\n[tool.mlorch.mlflow]\nenabled = false\n'
 
 
 @dataclass(frozen=True, slots=True)
