@@ -13,6 +13,15 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from mlorch.app.backfilling import BackfillResult as BackfillResult
     from mlorch.app.backfilling import backfill as backfill
+    from mlorch.app.gathering import (
+        load_definitions_from_current_module as load_definitions_from_current_module,
+    )
+    from mlorch.app.gathering import load_definitions_from_module as load_definitions_from_module
+    from mlorch.app.gathering import load_definitions_from_modules as load_definitions_from_modules
+    from mlorch.app.gathering import (
+        load_definitions_from_package_module as load_definitions_from_package_module,
+    )
+    from mlorch.app.gathering import load_definitions_from_package_name as load_definitions_from_package_name
     from mlorch.app.jobs import GraphDefinition as GraphDefinition
     from mlorch.app.jobs import JobDefinition as JobDefinition
     from mlorch.app.jobs import graph as graph
@@ -33,6 +42,7 @@ if TYPE_CHECKING:
     from mlorch.definitions.asset_checks import multi_asset_check as multi_asset_check
     from mlorch.definitions.assets import AssetsDefinition as AssetsDefinition
     from mlorch.definitions.assets import asset as asset
+    from mlorch.definitions.assets import map_asset_specs as map_asset_specs
     from mlorch.definitions.checks import AssetCheckEvaluation as AssetCheckEvaluation
     from mlorch.definitions.checks import AssetCheckKey as AssetCheckKey
     from mlorch.definitions.checks import AssetCheckResult as AssetCheckResult
@@ -63,15 +73,15 @@ if TYPE_CHECKING:
     from mlorch.definitions.factories import resource as resource
     from mlorch.definitions.graph_assets import graph_asset as graph_asset
     from mlorch.definitions.graph_assets import graph_multi_asset as graph_multi_asset
-    from mlorch.definitions.io import IOManager as IOManager
     from mlorch.definitions.io import InputContext as InputContext
+    from mlorch.definitions.io import IOManager as IOManager
     from mlorch.definitions.io import OutputContext as OutputContext
     from mlorch.definitions.jobs import define_asset_job as define_asset_job
     from mlorch.definitions.keys import AssetKey as AssetKey
     from mlorch.definitions.managers import ConfigurableIOManager as ConfigurableIOManager
     from mlorch.definitions.managers import ConfigurableIOManagerFactory as ConfigurableIOManagerFactory
-    from mlorch.definitions.managers import IOManagerDefinition as IOManagerDefinition
     from mlorch.definitions.managers import InputManagerDefinition as InputManagerDefinition
+    from mlorch.definitions.managers import IOManagerDefinition as IOManagerDefinition
     from mlorch.definitions.managers import input_manager as input_manager
     from mlorch.definitions.managers import io_manager as io_manager
     from mlorch.definitions.mapped import ConfigMapping as ConfigMapping
@@ -97,6 +107,9 @@ if TYPE_CHECKING:
     from mlorch.definitions.metadata import TableMetadataValue as TableMetadataValue
     from mlorch.definitions.metadata import TableRecord as TableRecord
     from mlorch.definitions.metadata import TableSchema as TableSchema
+    from mlorch.definitions.modules import load_assets_from_current_module as load_assets_from_current_module
+    from mlorch.definitions.modules import load_assets_from_package_module as load_assets_from_package_module
+    from mlorch.definitions.modules import load_assets_from_package_name as load_assets_from_package_name
     from mlorch.definitions.multi import MultiPartitionKey as MultiPartitionKey
     from mlorch.definitions.multi import MultiPartitionsDefinition as MultiPartitionsDefinition
     from mlorch.definitions.multi_assets import AssetOut as AssetOut
@@ -195,6 +208,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "mlorch.app.backfilling": "BackfillResult backfill",
+    "mlorch.app.gathering": (
+        "load_definitions_from_current_module load_definitions_from_module load_definitions_from_modules "
+        "load_definitions_from_package_module load_definitions_from_package_name"
+    ),
     "mlorch.app.jobs": "GraphDefinition JobDefinition graph job",
     "mlorch.app.loading": "load_asset",
     "mlorch.app.materializing": "materialize",
@@ -205,7 +222,7 @@ _HOMES = {
         "AssetChecksDefinition asset_check load_asset_checks_from_current_module "
         "load_asset_checks_from_modules multi_asset_check"
     ),
-    "mlorch.definitions.assets": "AssetsDefinition asset",
+    "mlorch.definitions.assets": "AssetsDefinition asset map_asset_specs",
     "mlorch.definitions.checks": (
         "AssetCheckEvaluation AssetCheckKey AssetCheckResult AssetCheckSeverity AssetCheckSpec"
     ),
@@ -244,6 +261,9 @@ _HOMES = {
     "mlorch.definitions.metadata": (
         "MetadataValue TableColumn TableColumnConstraints TableColumnDep TableColumnLineage "
         "TableConstraints TableMetadataValue TableRecord TableSchema"
+    ),
+    "mlorch.definitions.modules": (
+        "load_assets_from_current_module load_assets_from_package_module load_assets_from_package_name"
     ),
     "mlorch.definitions.multi": "MultiPartitionKey MultiPartitionsDefinition",
     "mlorch.definitions.multi_assets": "AssetOut multi_asset",

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mlorch.definitions import definitions as declared
+from mlorch.definitions.assets import AssetsDefinition, map_asset_specs
 from mlorch.definitions.jobs import AssetJob, JobDefinition
 
 if TYPE_CHECKING:
     from mlorch.app.results import ExecutionResult
+    from mlorch.definitions.graph import AssetGraph
+    from mlorch.definitions.keys import CoercibleToAssetKey
+    from mlorch.definitions.selections import CoercibleToAssetSelection
+    from mlorch.definitions.specs import AssetSpec
     from mlorch.instance import Instance
 
 # The verbs are imported when they are called: workers, and commands that only look, need none of them.
@@ -63,6 +69,22 @@ class ResolvedJob:
         return f"<job {self.name}>"
 
 
+class AssetValueLoader:
+    """Loads values of assets out of one instance."""
+
+    def __init__(self, definitions: Definitions, instance: Instance) -> None:
+        self._definitions = definitions
+        self._instance = instance
+
+    def load_asset_value(
+        self, asset_key: object, *, python_type: Any = None, partition_key: str | None = None
+    ) -> Any:
+        """Return the latest value of an asset. Raises NotFoundError."""
+        return self._definitions.load_asset_value(
+            asset_key, python_type=python_type, instance=self._instance, partition_key=partition_key
+        )
+
+
 class Definitions(declared.Definitions):
     """What exists: assets, jobs, schedules, sensors and resources.
 
@@ -75,9 +97,63 @@ class Definitions(declared.Definitions):
 
     get_job_def = resolve_job_def
 
+    def resolve_asset_graph(self) -> AssetGraph:
+        """Return every asset by key, with its edges. Raises MissingDefinitionError."""
+        return self.graph
+
+    get_asset_graph = resolve_asset_graph
+
+    def resolve_assets_def(self, key: CoercibleToAssetKey) -> AssetsDefinition:
+        """Return what makes an asset, or declares it as external. Raises InvalidDefinitionError."""
+        node = self.graph.get(key)
+        return node.definition or AssetsDefinition(specs=[node.spec])
+
+    get_assets_def = resolve_assets_def
+
+    def resolve_all_asset_specs(self) -> Sequence[AssetSpec]:
+        """Return what is said of every asset, also of those that are only depended on."""
+        return [node.spec for node in self.graph.nodes.values()]
+
+    get_all_asset_specs = resolve_all_asset_specs
+
+    def map_asset_specs(
+        self, *, func: Callable[[AssetSpec], AssetSpec], selection: CoercibleToAssetSelection | None = None
+    ) -> Definitions:
+        """Return a copy with what a function makes of the specs of all its assets, or of those selected."""
+        from mlorch.planning.selection import AssetSelection
+
+        chosen = None if selection is None else AssetSelection.from_coercible(selection).resolve(self.graph)
+
+        def mapped(spec: AssetSpec) -> AssetSpec:
+            return func(spec) if chosen is None or spec.key in chosen else spec
+
+        return Definitions(
+            map_asset_specs(mapped, self.assets),
+            asset_checks=self.asset_checks,
+            jobs=self.jobs.values(),
+            schedules=self.schedules.values(),
+            sensors=self.sensors.values(),
+            resources=self.resources,
+            executor=self.executor,
+            metadata=self.metadata,
+        )
+
+    map_resolved_asset_specs = map_asset_specs
+
+    @contextmanager
+    def get_asset_value_loader(self, instance: Instance | None = None) -> Iterator[AssetValueLoader]:
+        """Give what loads values of several assets; `instance` defaults to the project's."""
+        from mlorch.instance import Instance
+
+        if instance is not None:
+            yield AssetValueLoader(self, instance)
+            return
+        with Instance.get() as held:
+            yield AssetValueLoader(self, held)
+
     @staticmethod
     def validate_loadable(defs: declared.Definitions) -> None:
-        """Raise InvalidDefinitionError for what only shows when names are resolved: the selections of jobs."""
+        """Raise InvalidDefinitionError for what shows when names are resolved: of assets, and in jobs."""
         from mlorch.app.opening import check_selections
 
         check_selections(defs)

@@ -271,6 +271,13 @@ def asset(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     return lambda decorated: _define(decorated, namespace, options)
 
 
+def map_asset_specs(
+    func: Callable[[AssetSpec], AssetSpec], iterable: Iterable[AssetsDefinition | AssetSpec]
+) -> list[Any]:
+    """Return copies of assets with what the function makes of the specs of each."""
+    return [func(one) if isinstance(one, AssetSpec) else one.map_asset_specs(func) for one in iterable]
+
+
 _SPEC_OPTIONS = ("metadata", "tags", "kinds", "owners", "group_name", "partitions_def", "code_version")
 
 

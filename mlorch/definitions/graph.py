@@ -12,6 +12,7 @@ from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.checks import AssetCheckKey
 from mlorch.definitions.declaring import Dependency, orders_of
 from mlorch.definitions.inference import default_mapping
+from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
 from mlorch.definitions.specs import AUTO, AssetSpec
 from mlorch.errors import InvalidDefinitionError, MissingDefinitionError, nearest
 
@@ -77,6 +78,16 @@ class AssetGraph:
     checks: Mapping[AssetCheckKey, AssetsDefinition] = field(default_factory=dict, repr=False)
     """What evaluates each check: the function of the asset itself, or one of its own."""
     _mappings: dict[tuple[str, str], PartitionMapping] = field(default_factory=dict, repr=False)
+
+    def get_all_asset_keys(self) -> set[AssetKey]:
+        return {node.spec.key for node in self.nodes.values()}
+
+    def get(self, key: CoercibleToAssetKey) -> AssetNode:
+        """Return one asset. Raises InvalidDefinitionError, suggesting the nearest."""
+        name = key_text(key)
+        if name not in self.nodes:
+            raise InvalidDefinitionError(f"there is no asset {name!r}{nearest(name, self.nodes)}")
+        return self.nodes[name]
 
     def mapping(self, key: str, dependency: Dependency) -> PartitionMapping:
         """Return the declared partition mapping of an edge, or the one Dagster infers."""

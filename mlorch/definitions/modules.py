@@ -1,0 +1,66 @@
+"""What modules and packages declare, found among their attributes."""
+
+from __future__ import annotations
+
+import pkgutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from mlorch.definitions.assets import AssetsDefinition
+from mlorch.definitions.definitions import load_assets_from_modules
+from mlorch.definitions.specs import AssetSpec
+from mlorch.errors import InvalidDefinitionError
+
+Placing = str | Sequence[str] | None
+
+
+def load_assets_from_package_module(
+    package_module: ModuleType, *, group_name: str | None = None, key_prefix: Placing = None
+) -> list[AssetsDefinition | AssetSpec]:
+    """Return the assets of a package and of all modules within, each once."""
+    return load_assets_from_modules(modules_of(package_module), group_name=group_name, key_prefix=key_prefix)
+
+
+def load_assets_from_package_name(
+    package_name: str, *, group_name: str | None = None, key_prefix: Placing = None
+) -> list[AssetsDefinition | AssetSpec]:
+    """Return the assets of a package, by its name, and of all modules within, each once."""
+    package = import_module(package_name)
+    return load_assets_from_package_module(package, group_name=group_name, key_prefix=key_prefix)
+
+
+def load_assets_from_current_module(
+    *, group_name: str | None = None, key_prefix: Placing = None
+) -> list[AssetsDefinition | AssetSpec]:
+    """Return the assets that the module which calls this has declared so far."""
+    module = calling_module(2)
+    return load_assets_from_modules([module], group_name=group_name, key_prefix=key_prefix)
+
+
+def modules_of(package: ModuleType) -> list[ModuleType]:
+    """Return a package and the modules within, imported, in the order of their names."""
+    found = pkgutil.walk_packages(getattr(package, "__path__", ()), f"{package.__name__}.")
+    return [package, *(import_module(name) for name in sorted(one.name for one in found))]
+
+
+def calling_module(depth: int) -> ModuleType:
+    """Return the module of the frame so far up. Raises InvalidDefinitionError where there is none."""
+    name = sys._getframe(depth).f_globals.get("__name__", "")
+    module = sys.modules.get(name)
+    if module is None:
+        raise InvalidDefinitionError(f"the caller is no module that was imported ({name!r})")
+    return module
+
+
+def members(modules: Iterable[ModuleType], wanted: type | tuple[type, ...]) -> Iterator[Any]:
+    """Yield what modules have of some classes, alone or in a list, each once and in order."""
+    seen: set[int] = set()
+    for module in modules:
+        for value in vars(module).values():
+            for one in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(one, wanted) and id(one) not in seen:
+                    seen.add(id(one))
+                    yield one
