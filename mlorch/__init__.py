@@ -73,15 +73,18 @@ if TYPE_CHECKING:
     from mlorch.definitions.factories import resource as resource
     from mlorch.definitions.graph_assets import graph_asset as graph_asset
     from mlorch.definitions.graph_assets import graph_multi_asset as graph_multi_asset
-    from mlorch.definitions.io import InputContext as InputContext
+    from mlorch.definitions.hooks import HookDefinition as HookDefinition
+    from mlorch.definitions.hooks import failure_hook as failure_hook
+    from mlorch.definitions.hooks import success_hook as success_hook
     from mlorch.definitions.io import IOManager as IOManager
+    from mlorch.definitions.io import InputContext as InputContext
     from mlorch.definitions.io import OutputContext as OutputContext
     from mlorch.definitions.jobs import define_asset_job as define_asset_job
     from mlorch.definitions.keys import AssetKey as AssetKey
     from mlorch.definitions.managers import ConfigurableIOManager as ConfigurableIOManager
     from mlorch.definitions.managers import ConfigurableIOManagerFactory as ConfigurableIOManagerFactory
-    from mlorch.definitions.managers import InputManagerDefinition as InputManagerDefinition
     from mlorch.definitions.managers import IOManagerDefinition as IOManagerDefinition
+    from mlorch.definitions.managers import InputManagerDefinition as InputManagerDefinition
     from mlorch.definitions.managers import input_manager as input_manager
     from mlorch.definitions.managers import io_manager as io_manager
     from mlorch.definitions.mapped import ConfigMapping as ConfigMapping
@@ -172,8 +175,10 @@ if TYPE_CHECKING:
     from mlorch.definitions.windows import WeeklyPartitionsDefinition as WeeklyPartitionsDefinition
     from mlorch.errors import Failure as Failure
     from mlorch.errors import RetryRequested as RetryRequested
+    from mlorch.execution.context import AssetCheckExecutionContext as AssetCheckExecutionContext
     from mlorch.execution.context import AssetExecutionContext as AssetExecutionContext
     from mlorch.execution.context import OpExecutionContext as OpExecutionContext
+    from mlorch.execution.hooks import HookContext as HookContext
     from mlorch.instance import DagsterInstance as DagsterInstance
     from mlorch.instance import Instance as Instance
     from mlorch.iomanagers.arrays import NumpyIOManager as NumpyIOManager
@@ -242,6 +247,7 @@ _HOMES = {
     ),
     "mlorch.definitions.factories": "ResourceDefinition resource",
     "mlorch.definitions.graph_assets": "graph_asset graph_multi_asset",
+    "mlorch.definitions.hooks": "HookDefinition failure_hook success_hook",
     "mlorch.definitions.io": "IOManager InputContext OutputContext",
     "mlorch.definitions.jobs": "define_asset_job",
     "mlorch.definitions.keys": "AssetKey",
@@ -293,7 +299,8 @@ _HOMES = {
         "TimeWindowPartitionsDefinition WeeklyPartitionsDefinition"
     ),
     "mlorch.errors": "Failure RetryRequested",
-    "mlorch.execution.context": "AssetExecutionContext OpExecutionContext",
+    "mlorch.execution.context": "AssetCheckExecutionContext AssetExecutionContext OpExecutionContext",
+    "mlorch.execution.hooks": "HookContext",
     "mlorch.instance": "DagsterInstance Instance",
     "mlorch.iomanagers.arrays": "NumpyIOManager",
     "mlorch.iomanagers.delimited": "CSVIOManager",

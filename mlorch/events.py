@@ -42,6 +42,10 @@ class RunStarted:
     source: Mapping[str, Json] = field(default_factory=dict)
     git: Mapping[str, Json] | None = None
     """{"commit": 40 hex digits, "dirty": bool} where the project is a repository."""
+    targets: Mapping[str, Json] = field(default_factory=dict)
+    """By asset what is planned: its partition keys, or None where it has no partitions."""
+    only: str = ""
+    """"stale" where what turns out fresh is left out."""
     kind: ClassVar[str] = "run_started"
 
 
@@ -216,6 +220,20 @@ class CheckEvaluated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HookErrored:
+    """A hook of a step raised, which changes nothing. `error` is {"type", "message", "traceback"}."""
+
+    run_id: str
+    at: float
+    step: str
+    asset: str
+    hook: str
+    error: Mapping[str, Json]
+    partition: str | None = None
+    kind: ClassVar[str] = "hook_errored"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutputCaptured:
     """What an attempt wrote. `log` has [seconds, level, message] of `context.log`; secrets are masked."""
 
@@ -311,6 +329,7 @@ Event = (
     | StepRetried
     | StepFailed
     | CheckEvaluated
+    | HookErrored
     | OutputCaptured
     | RunFinished
     | BackfillStarted
@@ -331,6 +350,7 @@ KINDS: Mapping[str, type[Event]] = {
         StepRetried,
         StepFailed,
         CheckEvaluated,
+        HookErrored,
         OutputCaptured,
         RunFinished,
         BackfillStarted,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from mlorch import queries
 from mlorch.events import AssetMaterialized, AssetObserved
@@ -36,6 +37,8 @@ class Instance:
     """None where no other process can see the instance."""
     outputs: ValueStore = field(default_factory=MemoryStore)
     """What ops that make no asset pass on to each other."""
+    place: tuple[str, str, Path] | None = None
+    """The URL of its database, where its values are, and its folder; None of one in memory."""
 
     @staticmethod
     def ephemeral() -> Instance:
@@ -166,15 +169,43 @@ class Instance:
         self.close()
 
 
+class Opener:
+    """Gives the instance; in another process, one opened there at the same place."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+
+    def __call__(self) -> Instance:
+        return self._instance
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        place = self._instance.place
+        # What is only in memory is nowhere else, and whoever asks is told so.
+        return (_none, ()) if place is None else (_opener, place)
+
+
 DagsterInstance = Instance
 """The name that people know."""
+
+
+def _none() -> None:
+    return None
+
+
+def _opener(url: str, data: str, folder: Path) -> Callable[[], Instance]:
+    return partial(_opened_once, url, data, folder)
+
+
+@lru_cache(maxsize=8)
+def _opened_once(url: str, data: str, folder: Path) -> Instance:
+    return _open(url, data, folder)
 
 
 def _open(url: str, data: str, folder: Path) -> Instance:
     from mlorch.storage.sql import open_log
 
     log = open_log(url)
-    return Instance(log, _store(data, folder), _leases(log), _outputs(folder))
+    return Instance(log, _store(data, folder), _leases(log), _outputs(folder), (url, data, folder))
 
 
 def _store(data: str, folder: Path) -> ValueStore:

@@ -13,7 +13,7 @@ from mlorch.events import AssetMaterialized
 from mlorch.execution.arguments import load
 from mlorch.execution.call import Kept, Tools
 from mlorch.execution.settling import settle_resources
-from mlorch.instance import Instance
+from mlorch.instance import Instance, Opener
 from mlorch.iomanagers.kinds import KINDS
 from mlorch.log import EventLog, slot_name
 
@@ -113,7 +113,7 @@ def load_value(
 
 def tools_of(instance: Instance) -> Tools:
     """Return what carries the values of an instance."""
-    return Tools(instance.store, KINDS, instance.outputs)
+    return Tools(instance.store, KINDS, instance.outputs, open_instance=Opener(instance))
 
 
 def restore(made: AssetMaterialized, instance: Instance) -> str:

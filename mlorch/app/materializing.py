@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from mlorch.app.checking import Wanted, resolve_selection
 from mlorch.app.holding import holding
 from mlorch.app.limits import admitted, pools_of
 from mlorch.app.loading import tools_of
 from mlorch.app.partitions import resolved
 from mlorch.app.performing import executor_for
-from mlorch.app.preparing import in_hand, owners_of, prepare_run, settle_owners
+from mlorch.app.preparing import Owner, in_hand, owners_of, prepare_run, settle_owners
 from mlorch.app.results import ExecutionResult
-from mlorch.app.targets import Partitions, resolve_targets
+from mlorch.app.targets import Partitions
 from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.graph import AssetGraph
 from mlorch.definitions.limits import Limits
 from mlorch.events import AssetMaterialized, AssetObserved, Event
 from mlorch.execution.hand import RunResult
 from mlorch.execution.pools import NoPools, Pools
+from mlorch.execution.remembering import Memory
 from mlorch.execution.run import Run
 from mlorch.execution.runner import carry_out
-from mlorch.execution.settling import read_sections
+from mlorch.execution.sections import read_sections
 from mlorch.instance import Instance
 from mlorch.log import EventLog, History, Slot
+from mlorch.planning.checking import with_checks
 from mlorch.planning.plan import Plan, make_plan
-from mlorch.planning.selection import select
 from mlorch.planning.staleness import Assessment
 from mlorch.planning.versions import Declarations
 
@@ -54,6 +56,10 @@ class Request:
     hooks: frozenset[Any] = frozenset()
     """For every step, beside its own."""
     job: str | None = None
+    wanted: Wanted | None = None
+    """What the selection and partitions mean, where that is known already."""
+    memory: Memory = field(default_factory=Memory)
+    """What earlier runs have done of it."""
     executor: str = "in_process"
     workers: int | None = None
     """Steps at once; None leaves it to the executor: as many as cores, or as a cluster has threads."""
@@ -121,15 +127,18 @@ def run_request(
     request = as_configured(request)
     now = datetime.now(UTC)
     graph = resolved(definitions.graph, instance.log)
-    keys = select(request.selection, graph)
-    targets = resolve_targets(graph, keys, request.partitions, now, every=request.only_stale)
+    only_stale = request.only_stale
+    wanted = request.wanted or resolve_selection(
+        graph, request.selection, request.partitions, now, only_stale=only_stale
+    )
     run_id = new_run_id()
     # Asked for outright, it is settled before anybody is waited for; what is stale is known only later.
-    run = None if request.only_stale else _settled(definitions, request, run_id, keys)
-    asked = _Asked(request, listener, run_id, run, graph, keys, targets, now)
-    if not targets:
+    owners = (*owners_of(graph, wanted.keys), *wanted.checkers)
+    run = None if only_stale else _settled(definitions, request, run_id, owners)
+    asked = _Asked(request, listener, run_id, run, graph, wanted, now)
+    if not wanted.targets:
         return _carry_out(definitions, instance, asked, Admission())
-    with admission(instance, request, run_id, targets, listener) as admitted_as:
+    with admission(instance, request, run_id, wanted.targets, listener) as admitted_as:
         return _carry_out(definitions, instance, asked, admitted_as)
 
 
@@ -165,12 +174,21 @@ def plan_request(definitions: Definitions, instance: Instance, request: Request)
     """Return what `run_request` would do now, and change nothing."""
     now = datetime.now(UTC)
     graph = resolved(definitions.graph, instance.log)
-    keys = select(request.selection, graph)
-    targets = resolve_targets(graph, keys, request.partitions, now, every=request.only_stale)
-    assessment = assess(graph, instance.log, keys, targets, now, auto=request.auto)
-    plan = make_plan(assessment, targets, only_stale=request.only_stale)
-    settle_owners(list(owners_of(graph, plan.assets)), graph, request.run_config)
+    only_stale = request.only_stale
+    wanted = resolve_selection(graph, request.selection, request.partitions, now, only_stale=only_stale)
+    plan, _ = _planned(instance, request, graph, wanted, now)
+    settle_owners(list(plan.owners), graph, request.run_config)
     return plan
+
+
+def _planned(
+    instance: Instance, request: Request, graph: AssetGraph, wanted: Wanted, now: datetime
+) -> tuple[Plan, Assessment]:
+    log, targets = instance.log, wanted.targets
+    assessment = assess(graph, log, wanted.keys, targets, now, auto=request.auto, also=wanted.read)
+    plan = make_plan(assessment, targets, only_stale=request.only_stale)
+    plan = with_checks(plan, assessment, wanted.checks, wanted.alone)
+    return plan.with_defaults(request.op_retry_policy, request.hooks), assessment
 
 
 FEW = 1_000
@@ -185,16 +203,22 @@ def assess(
     now: datetime,
     *,
     auto: bool = False,
+    also: Collection[Slot] = (),
 ) -> Assessment:
-    """Return the assessment of the targets, having read the latest facts of them and of what they read."""
+    """Return the assessment of the targets, having read the latest facts of them and of what they read.
+
+    `also` are slots to be known besides; None stands for every partition of an asset.
+    """
     assessment = Assessment(graph, History({}), Declarations(graph, auto=auto), now)
     nodes = graph.nodes
-    names = {*keys, *(up for key in keys for up in nodes[key].upstream)}
+    names = {*keys, *(up for key in keys for up in nodes[key].upstream), *(slot[0] for slot in also)}
     wanted: dict[str, Any] = {"assets": None if len(names) == len(nodes) else names}
-    if len(targets) <= FEW and any(nodes[name].partitions_def is not None for name in names):
+    is_whole = any(slot[1] is None and nodes[slot[0]].partitions_def is not None for slot in also)
+    are_few = len(targets) <= FEW and len(also) <= FEW and not is_whole
+    if are_few and any(nodes[name].partitions_def is not None for name in names):
         above = {one for slot in targets for read in assessment.reads(slot) for one in read.slots}
         if len(above) <= FEW:
-            wanted = {"slots": above.union(targets)}
+            wanted = {"slots": above.union(targets, also)}
     assessment.history = History(
         log.latest(AssetMaterialized.kind, **wanted), log.latest(AssetObserved.kind, **wanted)
     )
@@ -215,8 +239,7 @@ class _Asked:
     run_id: str
     run: Run | None
     graph: AssetGraph
-    keys: Sequence[str]
-    targets: Sequence[Slot]
+    wanted: Wanted
     now: datetime
 
 
@@ -225,21 +248,19 @@ def _carry_out(
 ) -> ExecutionResult:
     """Read the history, which stands still while the targets are held, and make what is to be made."""
     request = asked.request
-    assessment = assess(asked.graph, instance.log, asked.keys, asked.targets, asked.now, auto=request.auto)
-    plan = make_plan(assessment, asked.targets, only_stale=request.only_stale).with_defaults(
-        request.op_retry_policy, request.hooks
-    )
-    run = asked.run or _settled(definitions, request, asked.run_id, plan.assets)
+    plan, assessment = _planned(instance, request, asked.graph, asked.wanted, asked.now)
+    run = asked.run or _settled(definitions, request, asked.run_id, plan.owners)
     asked.listener.planned(plan)
     if not plan.steps:
         return ExecutionResult(RunResult("", "SUCCESS"), plan, instance, definitions.resources)
     hand = in_hand(
         run,
         plan.steps,
-        selection=tuple(asked.keys),
+        selection=asked.wanted.keys,
         project=request.project,
         source=request.source,
         git=request.git,
+        only="stale" if request.only_stale else "",
     )
     with executor_for(request, instance) as executor:
         carry_out(
@@ -252,6 +273,7 @@ def _carry_out(
             listen=asked.listener.happened,
             pools=admitted_as.pools,
             why=admitted_as.why_canceled,
+            memory=request.memory,
         )
     return ExecutionResult(hand.result, plan, instance, run.resources)
 
@@ -265,13 +287,14 @@ def as_configured(request: Request) -> Request:
     return replace(request, executor=executor, workers=workers)
 
 
-def _settled(definitions: Definitions, request: Request, run_id: str, keys: Iterable[str]) -> Run:
+def _settled(definitions: Definitions, request: Request, run_id: str, owners: Iterable[Owner]) -> Run:
     return prepare_run(
         run_id,
-        owners_of(definitions.graph, keys),
+        owners,
         definitions.graph,
         definitions.resources,
         run_config=request.run_config,
         job=request.job,
         tags=request.tags,
+        hooks=request.hooks,
     )

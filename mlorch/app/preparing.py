@@ -10,13 +10,17 @@ from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.config import Config, RunConfig
 from mlorch.definitions.graph import AssetGraph
 from mlorch.definitions.graphs import OpNode
+from mlorch.definitions.hooks import HookDefinition
 from mlorch.definitions.jobs import JobDefinition
 from mlorch.definitions.tags import max_runtime_of
 from mlorch.events import RunStarted
 from mlorch.execution.hand import RunInHand
 from mlorch.execution.metadata import plain
 from mlorch.execution.run import Run, settle_secrets
-from mlorch.execution.settling import NodeConfig, read_sections, settle_configs, settle_resources
+from mlorch.execution.sections import read_sections
+from mlorch.execution.settling import NodeConfig, settle_configs, settle_resources
+from mlorch.log import Slot
+from mlorch.planning.checking import checkers
 from mlorch.planning.plan import PlannedStep
 
 Owner = AssetsDefinition | JobDefinition
@@ -32,6 +36,7 @@ def prepare_run(
     run_config: RunConfig | Mapping[str, Any] | None,
     job: str | None = None,
     tags: Mapping[str, str] | None = None,
+    hooks: Iterable[HookDefinition] = (),
 ) -> Run:
     """Settle what making the owners takes; a run config may name whatever is in the graph beside them.
 
@@ -41,7 +46,8 @@ def prepare_run(
     max_runtime_of(tags or {})
     chosen = list(owners)
     configs = settle_owners(chosen, graph, run_config)
-    names = {name for owner in chosen for name in resource_names(owner, graph)} if resources else ()
+    names = {name for owner in chosen for name in resource_names(owner, graph)} if resources else set()
+    names.update(name for hook in hooks for name in hook.required_resource_keys)
     given = read_sections(run_config).resources
     resolved, secrets = settle_resources(resources, names, given) if resources or given else ({}, ())
     return Run(
@@ -62,7 +68,7 @@ def settle_owners(
     needed = dict(config for owner in owners for config in configs_of(owner))
     wanted = dict(needed)
     if run_config is not None and graph is not None:
-        for owner in owners_of(graph, graph.nodes):
+        for owner in (*owners_of(graph, graph.nodes), *checkers(graph, graph.checks)):
             wanted.update(configs_of(owner))
     return settle_configs(wanted, run_config, needed)
 
@@ -70,17 +76,38 @@ def settle_owners(
 def in_hand(run: Run, steps: Sequence[PlannedStep], **facts: Any) -> RunInHand:
     """Return a run that is ready to carry out its steps of a plan; `facts` are those of RunStarted."""
     partitions = dict.fromkeys(key for step in steps for key in step.unit.partitions)
+    slots = dict.fromkeys(slot for step in steps for slot in step.unit.slots)
     started = RunStarted(
         run_id=run.run_id,
         at=time.time(),
         job=run.job,
         partitions=tuple(partitions),
         steps=len(steps),
+        targets=by_asset(slots),
         tags=run.tags,
         config=run.run_config,
         **facts,
     )
     return RunInHand(run, started)
+
+
+def by_asset(slots: Iterable[Slot]) -> dict[str, list[str] | None]:
+    """Return the partition keys of slots by asset, None for an asset without partitions."""
+    found: dict[str, list[str] | None] = {}
+    for key, partition in slots:
+        if partition is None:
+            found[key] = None
+        else:
+            keys = found.setdefault(key, [])
+            assert keys is not None, "an asset has partitions or it has none"
+            keys.append(partition)
+    return found
+
+
+def slots_of(targets: Mapping[str, Sequence[str] | None]) -> Iterator[Slot]:
+    """Yield the slots that stand in the log by asset."""
+    for key, partitions in targets.items():
+        yield from ((key, one) for one in (partitions if partitions is not None else (None,)))
 
 
 def owners_of(graph: AssetGraph, keys: Iterable[str]) -> Iterator[AssetsDefinition]:
@@ -125,6 +152,7 @@ def _taken(node: OpNode) -> Iterator[str]:
     op = node.op
     yield from op.signature.resources
     yield from op.required_resource_keys
+    yield from (name for hook in node.hooks for name in hook.required_resource_keys)
     yield from (out.io_manager_key for out in op.outs.values() if out.io_manager_key)
 
 

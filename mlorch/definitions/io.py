@@ -338,6 +338,9 @@ class ValueKinds(Protocol):
         where a frame breaks its schema.
         """
 
+    def passed(self, value: Any, annotation: Any) -> Mapping[str, Any] | None:
+        """Return what is recorded of a value whose schema `accept` found kept; None without a schema."""
+
     def combine(self, parts: Mapping[str, Any], annotation: Any) -> Any:
         """Return the partitions, by key and in key order, as the consumer's annotation wants them.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from mlorch.definitions.config import RunConfig
 from mlorch.definitions.graphs import GraphDefinition, OpNode
@@ -12,6 +12,7 @@ from mlorch.definitions.importable import Importable
 from mlorch.definitions.keys import check_name
 
 if TYPE_CHECKING:
+    from mlorch.definitions.checks import AssetCheckSpec
     from mlorch.definitions.partitions import PartitionsDefinition
     from mlorch.definitions.selections import CoercibleToAssetSelection
     from mlorch.definitions.specs import AssetSpec, RetryPolicy
@@ -38,6 +39,8 @@ class JobDefinition(Importable):
 
     specs: Mapping[str, AssetSpec] = {}
     """None: it makes no assets."""
+
+    check_specs: tuple[AssetCheckSpec, ...] = ()
 
     def __init__(
         self,
@@ -70,6 +73,14 @@ class JobDefinition(Importable):
         self.op_nodes = {path: self._own(node) for path, node in graph.op_nodes.items()}
         """The ops of its graph by path, with what the job says of all of them."""
         self.output_sources = graph.output_sources
+
+    def with_hooks(self, hook_defs: Iterable[Any]) -> Self:
+        """Return a copy whose steps have these hooks besides their own."""
+        made = object.__new__(type(self))
+        vars(made).update(vars(self))
+        made.hooks = self.hooks | frozenset(hook_defs)
+        made.op_nodes = {path: made._own(node) for path, node in self.graph.op_nodes.items()}
+        return made
 
     def _own(self, node: OpNode) -> OpNode:
         return replace(

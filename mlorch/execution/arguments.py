@@ -137,6 +137,8 @@ def _parts(
 
 def owner_name(call: Call) -> str:
     """Return what messages call the step's function: "asset 'x'" or "op 'y'"."""
+    if call.checked or (call.checks and not call.slots):
+        return f"check {call.step!r}"
     return f"asset {call.asset!r}" if call.asset and not call.path else f"op {call.step!r}"
 
 

@@ -16,7 +16,9 @@ from mlorch.execution.run import Run
 from mlorch.log import Slot
 
 if TYPE_CHECKING:
+    from mlorch.definitions.checks import AssetCheckSpec
     from mlorch.definitions.graphs import OpNode
+    from mlorch.definitions.hooks import HookDefinition
     from mlorch.definitions.jobs import JobDefinition
     from mlorch.definitions.partitions import PartitionsDefinition
 
@@ -125,6 +127,14 @@ class Call:
     targets: tuple[Target, ...]
     """Those of the slots whose values come from this op."""
     mapping_key: str | None = None
+    checks: tuple[AssetCheckSpec, ...] = ()
+    """Those of which this op gives the results."""
+    checked: tuple[Input, ...] = ()
+    """Of what only checks: the asset partitions that it is about, as they are now."""
+    hooks: frozenset[HookDefinition] = frozenset()
+    """Called once the step is over."""
+    retries: int = 0
+    """How often the step is tried again whatever it raises."""
 
     @property
     def maker(self) -> AssetsDefinition:
@@ -166,11 +176,22 @@ class Outcome:
     """What it passes on to other ops of its graph."""
     outputs: frozenset[str] = frozenset()
     """The names of the op's outputs that it gave."""
+    values: dict[str, Any] = field(default_factory=dict)
+    """What these were, where hooks ask; they don't travel."""
     may_retry: bool = True
     retry: tuple[int, float | None] | None = None
     """How often, and after how many seconds, the step itself asked to be tried again."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The exception stays where it was raised: not every one can be pickled.
-        given = (self.facts, self.error, None, self.passed, self.outputs, self.may_retry, self.retry)
+        given: tuple[Any, ...] = (
+            self.facts,
+            self.error,
+            None,
+            self.passed,
+            self.outputs,
+            {},
+            self.may_retry,
+            self.retry,
+        )
         return Outcome, given

@@ -28,8 +28,8 @@ class Caller:
     def _history(self) -> History:
         return self._assessment.history
 
-    def made(self, record: Record) -> None:
-        """Take over a materialization."""
+    def learn(self, record: Record) -> None:
+        """Take over what a step made, or saw."""
         self._history.add(record)
 
     def passed(self, step: PlannedStep, kept: Iterable[Kept]) -> None:

@@ -17,6 +17,7 @@ from mlorch.execution.metadata import plain
 
 if TYPE_CHECKING:
     from mlorch.definitions.assets import AssetsDefinition
+    from mlorch.definitions.checks import AssetCheckKey, AssetCheckSpec
     from mlorch.definitions.ops import OpDefinition
     from mlorch.definitions.partitions import PartitionsDefinition
     from mlorch.definitions.windows import TimeWindow
@@ -44,6 +45,8 @@ class Surroundings:
     """Loads the latest value of an asset partition."""
     upstream: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """By argument, the upstream partitions that it reads."""
+    checks: Sequence[AssetCheckSpec] = ()
+    """Those of which the op gives the results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +262,16 @@ class AssetExecutionContext(OpExecutionContext):
         return set(self._asset_keys)
 
     @property
+    def selected_asset_check_keys(self) -> set[AssetCheckKey]:
+        """The checks that this step is asked to evaluate."""
+        return {spec.key for spec in self._around.checks}
+
+    @property
+    def check_specs(self) -> Sequence[AssetCheckSpec]:
+        """What is declared of them."""
+        return tuple(self._around.checks)
+
+    @property
     def selected_output_names(self) -> set[str]:
         """The outputs of the assets that this step is asked to make."""
         chosen = self.selected_asset_keys
@@ -303,3 +316,7 @@ class AssetExecutionContext(OpExecutionContext):
                 f"{self._name} can't load {key_text(asset_key)!r}: it runs without an instance"
             )
         return self._around.load_value(key_text(asset_key), partition_key)
+
+
+class AssetCheckExecutionContext(AssetExecutionContext):
+    """The optional parameter `context` of a check's function; its assets are those that it checks."""

@@ -13,10 +13,11 @@ from mlorch.definitions.resources import RequiredResources
 from mlorch.definitions.results import NO_VALUE
 from mlorch.definitions.signature import EMPTY
 from mlorch.definitions.specs import CONTENT, AssetSpec
-from mlorch.errors import TypeCheckError
-from mlorch.events import AssetMaterialized, Input
+from mlorch.errors import SchemaError, TypeCheckError
+from mlorch.events import AssetMaterialized, CheckEvaluated, Input
 from mlorch.execution.arguments import owner_name, path_of
 from mlorch.execution.call import Call, Kept, Target, Tools
+from mlorch.execution.checking import schema_checked
 from mlorch.execution.context import OpExecutionContext
 from mlorch.execution.metadata import plain, redacted
 from mlorch.execution.results import Produced
@@ -37,16 +38,23 @@ class Keeper:
         self._context = context
         self._resources = resources
         self._started_at = time.time()
-        self._made: dict[Slot, str] = {}
+        self.made: dict[Slot, str] = {}
+        """The data versions of what was made."""
         self._config: tuple[Any, str | None] | None = None
         self.materializations: list[AssetMaterialized] = []
         self.passed: list[Kept] = []
         self.outputs: set[str] = set()
+        self.schemas: list[CheckEvaluated] = []
+        """What came of holding values to their schemas."""
+        self.values: dict[str, Any] = {}
+        """What was given by output, where hooks ask for it."""
 
     def keep(self, produced: Produced) -> None:
         """Check and keep one output: as the asset partitions that it gives, or for the ops after it."""
         call = self._call
         self.outputs.add(produced.output)
+        if call.hooks:
+            self._remember(produced)
         targets = [one for one in call.targets if self._place(one) == (call.path, produced.output)]
         if not targets:
             self._pass_on(produced)
@@ -56,6 +64,13 @@ class Keeper:
             self.materializations.append(made)
             if call.path:
                 self.passed.append(_kept(made, produced.output))
+
+    def _remember(self, produced: Produced) -> None:
+        value = None if produced.value is NO_VALUE else produced.value
+        if produced.mapping_key is None:
+            self.values[produced.output] = value
+        else:
+            self.values.setdefault(produced.output, {})[produced.mapping_key] = value
 
     def _place(self, target: Target) -> tuple[str, str]:
         place: tuple[str, str] = self._call.maker.output_places[target.output]
@@ -72,8 +87,9 @@ class Keeper:
             return
         if not is_by_partition(value, partitions):
             raise TypeCheckError(
-                f"{owner_name(self._call)} made {len(targets)} partitions at once and has to return a value "
-                f"for each, as {{partition key: value}} with the keys {partitions[0]!r} to {partitions[-1]!r}"
+                f"{owner_name(self._call)} made {len(partitions)} partitions at once and returned "
+                f"{_described(value, partitions)}; it has to return a value for each, as {{partition key: "
+                f"value}} with the keys of context.partition_keys: {partitions[0]!r} to {partitions[-1]!r}"
             )
         for target in targets:
             yield target, value[target.slot[1]]
@@ -83,11 +99,18 @@ class Keeper:
         spec = call.maker.specs[target.output]
         out = call.node.op.outs[produced.output]
         context = self._output_context(produced, out, target, spec)
-        kind, manager, stored, metadata = self._store(produced, out, context)
+        try:
+            kind, manager, stored, metadata = self._store(produced, out, context)
+        except SchemaError as error:
+            self.schemas.append(schema_checked(call, target.slot, error.report))
+            raise
         config, digest = self._settled()
         inputs = self._inputs(target)
         version, is_user_provided = self._version(target, produced, inputs, digest, stored)
-        self._made[target.slot] = version
+        self.made[target.slot] = version
+        report = self._tools.kinds.passed(produced.value, context.annotation)
+        if report is not None:
+            self.schemas.append(schema_checked(call, target.slot, report, version))
         dependencies = tuple(dict.fromkeys(one.key for one in call.maker.dependencies_of(target.slot[0])))
         return AssetMaterialized(
             run_id=run.run_id,
@@ -228,10 +251,10 @@ class Keeper:
 
     def _inputs(self, target: Target) -> tuple[Input, ...]:
         """Return what the partition was made from; of what the same call made, the version of now."""
-        if not self._made:
+        if not self.made:
             return target.inputs
         return tuple(
-            one._replace(data_version=self._made[one[:2]], seq=None) if one[:2] in self._made else one
+            one._replace(data_version=self.made[one[:2]], seq=None) if one[:2] in self.made else one
             for one in target.inputs
         )
 
@@ -265,6 +288,17 @@ def _where(stored: StoredValue | None) -> dict[str, Any]:
     if stored is None:
         return {}
     return {"content_hash": stored.content_hash, "size": stored.size, "uri": stored.uri}
+
+
+def _described(value: Any, partitions: Collection[str]) -> str:
+    """Return what was returned in place of a value for each partition."""
+    if not isinstance(value, Mapping):
+        return type(value).__name__
+    lacking = [key for key in partitions if key not in value]
+    other = [key for key in value if key not in set(partitions)]
+    parts = [f"lacks {lacking[0]!r}"] if lacking else []
+    parts += [f"{other[0]!r} is none of them"] if other else []
+    return f"a mapping that is not one of these partitions ({', '.join(parts)})"
 
 
 def _kept(made: AssetMaterialized, output: str) -> Kept:

@@ -61,17 +61,26 @@ def read_results(result: Any, call: Call) -> Iterator[Said]:
         yield from observations(result, call)
         return
     given: set[tuple[str, str | None]] = set()
+    checks = 0
     for one in _said(result, call):
         if isinstance(one, Produced):
             place = one.output, one.mapping_key
             if place in given:
                 raise TypeCheckError(f"{owner_name(call)} gave its output {_named(place)} twice")
             given.add(place)
+        elif isinstance(one, AssetCheckResult):
+            checks += 1
         yield one
     names = {name for name, _ in given}
     for name in _selected(call):
         out = call.node.op.outs[name]
-        if name not in names and out.is_required and not out.is_dynamic:
+        if name in names or not out.is_required or out.is_dynamic:
+            continue
+        if call.path and checks:
+            # In the graph of an asset, the result of a check fills the output that stands for it.
+            checks -= 1
+            yield Produced(name, NO_VALUE)
+        else:
             raise TypeCheckError(
                 f"{owner_name(call)} did not give its output {name!r}; "
                 "yield or return it, or declare it with is_required=False"
@@ -98,7 +107,7 @@ def observations(result: Any, call: Call) -> Iterator[Said]:
                 key, metadata=metadata or {}, partition=partition, tags={DATA_VERSION: text}
             )
         if isinstance(one, ObserveResult):
-            yield from (_of_asset(check, output, call) for check in one.check_results)
+            yield from (_of_asset(check, output, call) for check in one.check_results or ())
 
 
 def _by_partition(version: Any, call: Call) -> dict[str | None, Any]:
@@ -147,7 +156,7 @@ def _one(result: Any, call: Call) -> Iterator[Said]:
         output = _output_of(result.asset_key, call)
         value = result.value if isinstance(result, MaterializeResult) else NO_VALUE
         yield Produced(output, value, result.metadata, result.data_version, None, result.tags, True)
-        for check in result.check_results:
+        for check in result.check_results or ():
             yield _of_asset(check, output, call)
     elif isinstance(result, DynamicOutput):
         yield Produced(

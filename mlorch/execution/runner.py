@@ -11,6 +11,7 @@ from typing import Any
 from mlorch.errors import MlorchError, StepTimeoutError
 from mlorch.events import (
     AssetMaterialized,
+    AssetObserved,
     CheckEvaluated,
     Event,
     StepFailed,
@@ -25,6 +26,7 @@ from mlorch.execution.calls import Caller
 from mlorch.execution.executors import Performing, StepExecutor
 from mlorch.execution.hand import RunInHand
 from mlorch.execution.pools import POLL, NoPools, Pools
+from mlorch.execution.remembering import Memory
 from mlorch.execution.retries import Retries, delay_of
 from mlorch.execution.step import perform
 from mlorch.execution.writer import Writer
@@ -48,6 +50,7 @@ class Runner:
         pools: Pools,
         gate: Gate | None,
         why_of: Callable[[str], str | None],
+        memory: Memory,
     ) -> None:
         self._board = Board(plan.steps)
         self._runs = runs
@@ -58,6 +61,7 @@ class Runner:
         self._pools = pools
         self._entrance = Entrance(gate, [hand.run for hand in runs])
         self._why_of = why_of
+        self._memory = memory
         self._retries = Retries()
         self._queued: list[tuple[int, int]] = []
         """Steps that are ready and wait for a slot of their pool or a worker, with their attempts."""
@@ -110,6 +114,10 @@ class Runner:
         elif (name := board.unmade_input(index)) is not None:
             self._skip(step, f"{name} was not made")
             board.skip(index)
+        elif (known := self._memory.recall(step)) is not None:
+            self._begin(step)
+            self._succeed(index, known)
+            return True
         elif self._is_ending(hand := self._runs[step.run]):
             self._take(index, self._retries.settled(index, []))
             self._skip(step, hand.result.reason, is_blocked=True)
@@ -136,8 +144,13 @@ class Runner:
         """Tell whether all that is made together with a step turned out fresh; asked once for all of it."""
         known = self._fresh_units.get(id(step.unit))
         if known is None:
-            status = self._assessment.status
-            known = all(status(slot).status == "FRESH" for slot in step.unit.slots)
+            assessment, unit = self._assessment, step.unit
+            if unit.checked:
+                run_id = self._runs[step.run].run.run_id
+                made = (assessment.history.made(slot) for slot in unit.checked)
+                known = not any(one is not None and one.run_id == run_id for one in made)
+            else:
+                known = all(assessment.status(slot).status == "FRESH" for slot in unit.slots)
             self._fresh_units[id(step.unit)] = known
         return known
 
@@ -179,7 +192,8 @@ class Runner:
             return
         hand = self._begin(step)
         self._writer.add(StepStarted(**self._about(step), attempt=attempt))
-        self._writer.flush(only_if_due=True)
+        # A check may ask the log about what was made a moment ago.
+        self._writer.flush(only_if_due=not step.unit.checked)
         call = self._caller.call(step, hand.run, attempt)
         future = executor.submit(perform, call, self._tools, timeout=hand.limit(step.node.op.timeout))
         self._running[future] = index, attempt
@@ -208,8 +222,9 @@ class Runner:
     def _take(self, index: int, facts: Sequence[Event]) -> None:
         result = self._runs[self._board.steps[index].run].result
         for fact in facts:
+            if isinstance(fact, AssetMaterialized | AssetObserved):
+                self._caller.learn(Record(0, fact))
             if isinstance(fact, AssetMaterialized):
-                self._caller.made(Record(0, fact))
                 result.materializations.append(fact)
             elif isinstance(fact, CheckEvaluated):
                 result.checks.append(fact)
@@ -242,7 +257,7 @@ class Runner:
             hand.result.reason = hand.lateness
             if error["type"] == StepTimeoutError.__name__:
                 error = {**error, "message": hand.lateness}
-        slots = step.unit.slots if len(step.unit.slots) > 1 else ()
+        slots = self._board.lost(index) if len(step.unit.slots) > 1 else ()
         failed = StepFailed(**self._about(step), attempt=attempt, error=error, slots=slots)
         self._writer.add(failed)
         hand.result.failures.append(failed)
@@ -276,12 +291,13 @@ def carry_out(
     why: Callable[[], str | None] = lambda: None,
     gate: Gate | None = None,
     why_of: Callable[[str], str | None] = lambda _: None,
+    memory: Memory = Memory(),
 ) -> None:
     """Perform the plan and record it, each step in the run that it belongs to; results are in `runs`.
 
     `listen` is told each fact as it happens; `given` has the values of inputs that nothing in the plan
     fills, by path of the op and input. `gate` lets runs begin; `why_of` says why one was asked to end, `why`
-    why all were. An interrupt (KeyboardInterrupt) ends what has begun as CANCELED, anything else that breaks
+    why all were; what is in `memory` is not performed again. An interrupt (KeyboardInterrupt) ends what has begun as CANCELED, anything else that breaks
     it off as FAILURE, with what was made; both are raised again.
     """
     with Writer(log, assessment.history, listen) as writer:
@@ -290,6 +306,7 @@ def carry_out(
             "pools": pools or NoPools(),
             "gate": gate,
             "why_of": why_of,
+            "memory": memory,
         }
         runner = Runner(plan, runs, assessment, tools, writer, **shared)
         try:

@@ -7,20 +7,29 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from mlorch.definitions.asset_checks import AssetChecksDefinition
 from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.checks import AssetCheckResult
 from mlorch.definitions.config import plain_config
-from mlorch.definitions.keys import key_text
+from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.resources import InitResourceContext
-from mlorch.errors import Failure, RetryRequested, SchemaError
-from mlorch.events import CheckEvaluated, Event, OutputCaptured, StepSucceeded
+from mlorch.errors import AssetCheckFailedError, Failure, RetryRequested, SchemaError
+from mlorch.events import Event, OutputCaptured, StepSucceeded
 from mlorch.execution.arguments import arguments_of
 from mlorch.execution.call import Call, Kept, Outcome, Tools
 from mlorch.execution.capture import Captured, capturing
-from mlorch.execution.context import AssetExecutionContext, OpExecutionContext, RunFacts, Surroundings
+from mlorch.execution.checking import Checker, broken_schema
+from mlorch.execution.context import (
+    AssetCheckExecutionContext,
+    AssetExecutionContext,
+    OpExecutionContext,
+    RunFacts,
+    Surroundings,
+)
 from mlorch.execution.failures import describe
+from mlorch.execution.hooks import HookContext, call_hooks, is_last, step_log
 from mlorch.execution.keeping import Keeper
-from mlorch.execution.metadata import plain, redact, redacted
+from mlorch.execution.metadata import redact
 from mlorch.execution.reports import reported
 from mlorch.execution.resources import opened
 from mlorch.execution.results import Produced, read_results
@@ -31,22 +40,31 @@ def perform(call: Call, tools: Tools) -> Outcome:
     """Make what the call is for. What the user's code raises, but for an interrupt, is in the outcome."""
     captured = Captured()
     outcome = Outcome()
-    try:
-        with capturing(captured):
+    with capturing(captured):
+        try:
             _make(call, tools, captured, outcome)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as raised:  # noqa: BLE001 - the user's code may call sys.exit, and polars may panic
-        outcome.exception, outcome.error = raised, describe(raised, call)
-        if isinstance(raised, SchemaError):
-            outcome.facts.append(_failed_schema(call, raised))
-        elif isinstance(raised, Failure):
-            outcome.may_retry = raised.allow_retries
-        elif isinstance(raised, RetryRequested):
-            outcome.retry = raised.max_retries, raised.seconds_to_wait
+        except KeyboardInterrupt:
+            raise
+        except BaseException as raised:  # noqa: BLE001 - the user's code may call sys.exit, and polars may panic
+            _failed(call, raised, outcome)
+        if call.hooks and is_last(call, outcome):
+            _call_hooks(call, tools, captured, outcome)
     if not captured.is_empty:
         outcome.facts.insert(0, _output(call, captured))
     return outcome
+
+
+def _failed(call: Call, raised: BaseException, outcome: Outcome) -> None:
+    outcome.exception, outcome.error = raised, describe(raised, call)
+    if isinstance(raised, SchemaError):
+        outcome.facts.extend(broken_schema(call, raised, outcome.facts))
+    elif isinstance(raised, Failure):
+        outcome.may_retry = raised.allow_retries
+    elif isinstance(raised, AssetCheckFailedError):
+        # The value is made and was found wanting: another attempt would not check it again, but make another.
+        outcome.may_retry = False
+    elif isinstance(raised, RetryRequested):
+        outcome.retry = raised.max_retries, raised.seconds_to_wait
 
 
 def _make(call: Call, tools: Tools, captured: Captured, outcome: Outcome) -> None:
@@ -55,6 +73,7 @@ def _make(call: Call, tools: Tools, captured: Captured, outcome: Outcome) -> Non
     with opened(call.run.resources, init_context(call.run)) as resources:
         context = make_context(call, tools, captured, resources)
         keeper = Keeper(call, tools, context, resources)
+        checker = Checker(call)
         arguments = dict(arguments_of(call, tools, context, resources))
         try:
             for said in read_results(call.node.op.function(**arguments), call):
@@ -62,14 +81,37 @@ def _make(call: Call, tools: Tools, captured: Captured, outcome: Outcome) -> Non
                     known = len(keeper.materializations)
                     keeper.keep(said)
                     facts.extend(keeper.materializations[known:])
+                elif isinstance(said, AssetCheckResult):
+                    checker.add(said)
                 else:
                     facts.append(_fact(said, call))
+            checker.complete(keeper.made)
         finally:
+            facts.extend((*keeper.schemas, *checker.facts(keeper.made)))
             facts.extend(_fact(event, call) for event in context.events)
     outcome.outputs = frozenset(call.node.op.outs if call.is_observation else keeper.outputs)
     outcome.passed = keeper.passed
+    outcome.values = keeper.values
+    checker.refuse_failed()
     if call.path or not call.slots or call.is_observation:
         facts.append(_succeeded(call, keeper, started_at))
+
+
+def _call_hooks(call: Call, tools: Tools, captured: Captured, outcome: Outcome) -> None:
+    run, config = call.run, call.run.configs.get(call.config_path)
+    context = HookContext(
+        run.run_id,
+        call.step,
+        call.node.op,
+        job_name=run.job,
+        op_exception=outcome.exception,
+        op_output_values=outcome.values,
+        op_config=plain_config(config.value) if config is not None else None,
+        log=step_log(call, captured),
+        open_instance=tools.open_instance,
+    )
+    with opened(run.resources, init_context(run)) as resources:
+        outcome.facts.extend(call_hooks(call, outcome, context, resources))
 
 
 def init_context(run: Run) -> InitResourceContext:
@@ -85,7 +127,8 @@ def make_context(
     config = run.configs.get(call.config_path)
     owner = call.owner if isinstance(call.owner, AssetsDefinition) else None
     chosen = {slot[0] for slot in call.slots}
-    keys = [spec.key for spec in owner.specs.values() if spec.name in chosen] if owner is not None else ()
+    specs = owner.specs.values() if owner is not None else ()
+    keys = [spec.key for spec in specs if spec.name in chosen]
     around = Surroundings(
         run_id=run.run_id,
         step=call.step,
@@ -100,8 +143,11 @@ def make_context(
         assets_def=owner,
         open_instance=tools.open_instance,
         upstream={one.name: [kept.slot[1] or "" for kept in one.kept] for one in call.arguments},
+        checks=call.checks,
     )
     cls = OpExecutionContext if owner is None else AssetExecutionContext
+    if isinstance(owner, AssetChecksDefinition):
+        cls, keys = AssetCheckExecutionContext, [AssetKey.from_user_string(key) for key in owner.checked]
     return cls(
         around,
         captured=captured,
@@ -112,24 +158,7 @@ def make_context(
 
 
 def _fact(said: Any, call: Call) -> Event:
-    if isinstance(said, AssetCheckResult):
-        return _checked(said, call)
     return replace(reported(said, call.run.run_id, time.time()), run_id=call.run.run_id)
-
-
-def _checked(result: AssetCheckResult, call: Call) -> CheckEvaluated:
-    return CheckEvaluated(
-        run_id=call.run.run_id,
-        at=time.time(),
-        step=call.step,
-        asset=key_text(result.asset_key) if result.asset_key is not None else call.asset,
-        partition=call.partition,
-        check=result.check_name or "check",
-        passed=bool(result.passed),
-        severity=str(result.severity.value),
-        description=result.description,
-        metadata=redacted(plain(result.metadata or {}), call.run.secrets),
-    )
 
 
 def _succeeded(call: Call, keeper: Keeper, started_at: float) -> StepSucceeded:
@@ -155,19 +184,6 @@ def _kept_fact(kept: Kept) -> Mapping[str, Any]:
         "io_manager": kept.io_manager,
         "metadata": kept.metadata,
     }
-
-
-def _failed_schema(call: Call, error: SchemaError) -> CheckEvaluated:
-    return CheckEvaluated(
-        run_id=call.run.run_id,
-        at=time.time(),
-        step=call.step,
-        asset=call.asset,
-        partition=call.partition,
-        check="schema",
-        passed=False,
-        metadata=redacted(error.report, call.run.secrets),
-    )
 
 
 def _output(call: Call, captured: Captured) -> OutputCaptured:

@@ -52,6 +52,17 @@ class Kinds:
             raise TypeCheckError(_contradiction(value, annotation, where, instead))
         return value
 
+    def passed(self, value: Any, annotation: Any) -> Mapping[str, Any] | None:
+        if type(value) is annotation:
+            return None
+        form = _form(annotation)
+        if not form.has_schema:
+            return None
+        members = (schemas.model_of(one) for one in hints.alternatives(form.part))
+        model = next(one for one in members if one is not None)
+        frames = list(value.values()) if form.is_by_key and isinstance(value, Mapping) else [value]
+        return schemas.passed(frames, model) if all(library(type(one)) for one in frames) else None
+
     def combine(self, parts: Mapping[str, Any], annotation: Any) -> Any:
         form = _form(annotation)
         values = list(parts.values())

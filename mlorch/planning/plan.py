@@ -108,6 +108,11 @@ class Plan:
         return tuple({id(step.unit): step.unit for step in self.steps}.values())
 
     @property
+    def owners(self) -> tuple[AssetsDefinition | JobDefinition, ...]:
+        """What its steps belong to, each once."""
+        return tuple({id(step.unit.owner): step.unit.owner for step in self.steps}.values())
+
+    @property
     def slots(self) -> tuple[Slot, ...]:
         """The asset partitions that are made."""
         return tuple(slot for unit in self.units for slot in unit.slots)
