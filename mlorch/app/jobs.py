@@ -83,11 +83,15 @@ def run_job(
     run_id: str | None = None,
     input_values: Mapping[str, Any] | None = None,
     resources: Mapping[str, Any] | None = None,
+    is_config_whole: bool = False,
 ) -> ExecutionResult:
-    """Carry out a job of ops. Raises UserErrors before any op runs; failures are in the result."""
+    """Carry out a job of ops; the request's run config is laid over the job's unless it is whole.
+
+    Raises UserErrors before any op runs; failures are in the result.
+    """
     told = listener or Listener()
     key = request.partitions.key
-    config = config_of(job.config, key, request.run_config)
+    config = request.run_config if is_config_whole else config_of(job.config, key, request.run_config)
     request = as_configured(replace(request, run_config=config, tags={**job.tags, **request.tags}))
     given = _inputs(job, input_values)
     if key is not None and job.partitions_def is not None:
@@ -120,6 +124,7 @@ def run_job(
             given=given,
             pools=admitted_as.pools,
             why=admitted_as.why_canceled,
+            memory=request.memory,
         )
     return ExecutionResult(hand.result, plan, instance, run.resources)
 

@@ -9,9 +9,10 @@ from typing import Any
 from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.config import Config, RunConfig
 from mlorch.definitions.graph import AssetGraph
-from mlorch.definitions.graphs import OpNode
+from mlorch.definitions.graphs import GraphDefinition, OpNode
 from mlorch.definitions.hooks import HookDefinition
 from mlorch.definitions.jobs import JobDefinition
+from mlorch.definitions.mapped import ConfigMapping, fixed_config
 from mlorch.definitions.tags import max_runtime_of
 from mlorch.events import RunStarted
 from mlorch.execution.hand import RunInHand
@@ -125,6 +126,23 @@ def configs_of(owner: Owner) -> Iterator[tuple[tuple[str, ...], type[Config] | N
     section = section_of(owner)
     for node in owner.op_nodes.values():
         yield (*section, *node.path.split(".")) if node.path else section, node.op.config
+
+
+def graph_configs_of(owner: Owner) -> Iterator[tuple[tuple[str, ...], ConfigMapping]]:
+    """Yield where each graph of an owner stands that gives its ops their config, outer ones first."""
+    graph = owner.graph if isinstance(owner, JobDefinition) else owner.node
+    if isinstance(graph, GraphDefinition):
+        yield from _graph_configs(graph, section_of(owner))
+
+
+def _graph_configs(
+    graph: GraphDefinition, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], ConfigMapping]]:
+    if graph.config is not None:
+        yield path, graph.config if isinstance(graph.config, ConfigMapping) else fixed_config(graph.config)
+    for name, node in graph.nodes.items():
+        if isinstance(node.definition, GraphDefinition):
+            yield from _graph_configs(node.definition, (*path, name))
 
 
 def section_of(owner: Owner) -> tuple[str, ...]:

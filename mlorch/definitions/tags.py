@@ -1,4 +1,4 @@
-"""Tags of runs that mean something, under Dagster's names as well: "mlorch/max_runtime" or "dagster/max_runtime"."""
+"""Tags of runs that mean something. Dagster's names for them are read as well: "dagster/max_runtime"."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ ROOT = "mlorch/root_run_id"
 
 RETRY_NUMBER = "mlorch/retry_number"
 """How many runs of the group were before."""
+
+RESUMES = "mlorch/is_resume_retry"
+""""true" where the run makes only what those before it have not made."""
 
 Strategy = Literal["FROM_FAILURE", "ALL_STEPS"]
 

@@ -291,14 +291,14 @@ def carry_out(
     why: Callable[[], str | None] = lambda: None,
     gate: Gate | None = None,
     why_of: Callable[[str], str | None] = lambda _: None,
-    memory: Memory = Memory(),
+    memory: Memory | None = None,
 ) -> None:
     """Perform the plan and record it, each step in the run that it belongs to; results are in `runs`.
 
     `listen` is told each fact as it happens; `given` has the values of inputs that nothing in the plan
     fills, by path of the op and input. `gate` lets runs begin; `why_of` says why one was asked to end, `why`
-    why all were; what is in `memory` is not performed again. An interrupt (KeyboardInterrupt) ends what has begun as CANCELED, anything else that breaks
-    it off as FAILURE, with what was made; both are raised again.
+    why all were; what is in `memory` is not performed again. An interrupt (KeyboardInterrupt) ends what has
+    begun as CANCELED, anything else that breaks it off as FAILURE, with what was made; both are raised again.
     """
     with Writer(log, assessment.history, listen) as writer:
         shared: dict[str, Any] = {
@@ -306,7 +306,7 @@ def carry_out(
             "pools": pools or NoPools(),
             "gate": gate,
             "why_of": why_of,
-            "memory": memory,
+            "memory": memory or Memory(),
         }
         runner = Runner(plan, runs, assessment, tools, writer, **shared)
         try:
