@@ -76,15 +76,15 @@ if TYPE_CHECKING:
     from mlorch.definitions.hooks import HookDefinition as HookDefinition
     from mlorch.definitions.hooks import failure_hook as failure_hook
     from mlorch.definitions.hooks import success_hook as success_hook
-    from mlorch.definitions.io import IOManager as IOManager
     from mlorch.definitions.io import InputContext as InputContext
+    from mlorch.definitions.io import IOManager as IOManager
     from mlorch.definitions.io import OutputContext as OutputContext
     from mlorch.definitions.jobs import define_asset_job as define_asset_job
     from mlorch.definitions.keys import AssetKey as AssetKey
     from mlorch.definitions.managers import ConfigurableIOManager as ConfigurableIOManager
     from mlorch.definitions.managers import ConfigurableIOManagerFactory as ConfigurableIOManagerFactory
-    from mlorch.definitions.managers import IOManagerDefinition as IOManagerDefinition
     from mlorch.definitions.managers import InputManagerDefinition as InputManagerDefinition
+    from mlorch.definitions.managers import IOManagerDefinition as IOManagerDefinition
     from mlorch.definitions.managers import input_manager as input_manager
     from mlorch.definitions.managers import io_manager as io_manager
     from mlorch.definitions.mapped import ConfigMapping as ConfigMapping
@@ -167,6 +167,11 @@ if TYPE_CHECKING:
     from mlorch.definitions.specs import Backoff as Backoff
     from mlorch.definitions.specs import Jitter as Jitter
     from mlorch.definitions.specs import RetryPolicy as RetryPolicy
+    from mlorch.definitions.types import DagsterType as DagsterType
+    from mlorch.definitions.types import PythonObjectDagsterType as PythonObjectDagsterType
+    from mlorch.definitions.types import TypeCheck as TypeCheck
+    from mlorch.definitions.types import TypeCheckContext as TypeCheckContext
+    from mlorch.definitions.types import check_dagster_type as check_dagster_type
     from mlorch.definitions.windows import DailyPartitionsDefinition as DailyPartitionsDefinition
     from mlorch.definitions.windows import HourlyPartitionsDefinition as HourlyPartitionsDefinition
     from mlorch.definitions.windows import MonthlyPartitionsDefinition as MonthlyPartitionsDefinition
@@ -293,6 +298,9 @@ _HOMES = {
     ),
     "mlorch.definitions.specs": (
         "AUTO AssetDep AssetIn AssetSpec BackfillPolicy Backoff CONTENT Jitter RetryPolicy"
+    ),
+    "mlorch.definitions.types": (
+        "DagsterType PythonObjectDagsterType TypeCheck TypeCheckContext check_dagster_type"
     ),
     "mlorch.definitions.windows": (
         "DailyPartitionsDefinition HourlyPartitionsDefinition MonthlyPartitionsDefinition TimeWindow "

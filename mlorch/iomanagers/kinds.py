@@ -5,12 +5,13 @@ from __future__ import annotations
 import collections.abc as abc
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import NoneType
 from typing import Any
 
 from mlorch.definitions.io import IOManager
+from mlorch.definitions.types import DagsterType
 from mlorch.errors import TypeCheckError
 from mlorch.iomanagers import hints, schemas
 from mlorch.iomanagers.arrays import NumpyIOManager
@@ -114,6 +115,8 @@ def _form(annotation: Any) -> _Form:
 
 
 def _read(annotation: Any) -> _Form:
+    if isinstance(annotation, DagsterType):
+        return replace(_form(annotation.typing_type), judge=_judge_of(annotation))
     part = _part(annotation)
     is_by_key = part is not None
     members = hints.alternatives(part if is_by_key else annotation)
@@ -125,6 +128,20 @@ def _read(annotation: Any) -> _Form:
         part=part if is_by_key else annotation,
         has_schema=any(schemas.model_of(member) is not None for member in members),
     )
+
+
+def _judge_of(wanted: DagsterType) -> hints.Judge:
+    """Return what asks a type of one's own, and first the Python type that it stands for."""
+    judge = hints.judge(wanted.typing_type)
+
+    def tell(value: Any) -> str:
+        said = wanted.type_check(None, value)
+        if said.success:
+            return judge(value)
+        shown = f"{value!r:.80}"
+        return f"{shown} ({said.description})" if said.description else shown
+
+    return tell
 
 
 _remembered: Callable[[Any], _Form] = lru_cache(maxsize=1024)(_read)
