@@ -151,13 +151,15 @@ class History:
         event = record.event
         if isinstance(event, AssetMaterialized):
             self._made[event.asset, event.partition] = record
+        elif isinstance(event, AssetObserved):
+            self._observed[event.asset, event.partition] = record
 
     def current(self, slot: Slot) -> Input:
         """Return the slot's version as a consumer reads it now; INITIAL where nothing is recorded."""
         record = self._made.get(slot)
         if self._observed:
             seen = self._observed.get(slot)
-            if seen is not None and (record is None or 0 < record.seq < seen.seq):
+            if seen is not None and (record is None or _is_later(seen, record)):
                 record = seen
         if record is None:
             return Input(slot[0], slot[1], INITIAL, None)
@@ -180,6 +182,13 @@ class History:
         """Return the latest observation of a slot."""
         record = self._observed.get(slot)
         return record.event if record is not None else None  # type: ignore[return-value]
+
+
+def _is_later(one: Record, other: Record) -> bool:
+    """Tell which of two facts came later; those that wait to be appended come after the others."""
+    if one.seq and other.seq:
+        return one.seq > other.seq
+    return not one.seq and (bool(other.seq) or one.event.at > other.event.at)
 
 
 def follow(

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from mlorch.definitions.nodes import FanIn, OpOutput, Source
+from mlorch.log import Slot
 from mlorch.planning.plan import PlannedStep
 
 
@@ -91,6 +92,19 @@ class Board:
     def leave_out(self, index: int) -> None:
         """Say that a step need not be made: what it would make is there already."""
         self._release(index)
+
+    def lost(self, index: int) -> tuple[Slot, ...]:
+        """Return the asset partitions of its unit that come from a step that failed, or from those below it."""
+        unit = self.steps[index].unit
+        waiting, found = [index], {index}
+        while waiting:
+            below = {one for one in self._below[waiting.pop()] if self.steps[one].unit is unit} - found
+            found |= below
+            waiting += below
+        paths = {self.steps[one].node.path for one in found}
+        places = unit.maker.output_places
+        names = {spec.name for output, spec in unit.maker.specs.items() if places[output][0] in paths}
+        return tuple(slot for slot in unit.slots if slot[0] in names) or unit.slots
 
     def _release(self, index: int) -> None:
         self._over.add(index)

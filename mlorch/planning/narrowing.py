@@ -36,14 +36,19 @@ def _below(
     follows: Callable[[Slot], bool],
 ) -> list[Slot]:
     chosen: set[Slot] = set()
-    for slot in targets:
-        if begins(slot) or (
-            chosen
-            and any(one in chosen for read in assessment.reads(slot) for one in read.slots)
-            and follows(slot)
-        ):
-            chosen.add(slot)
-    return _whole(assessment, targets, chosen)
+    while True:
+        for slot in targets:
+            if begins(slot) or (
+                chosen
+                and any(one in chosen for read in assessment.reads(slot) for one in read.slots)
+                and follows(slot)
+            ):
+                chosen.add(slot)
+        whole = _whole(assessment, targets, chosen)
+        if len(whole) == len(chosen):
+            return whole
+        # What comes with the chosen ones has readers too.
+        chosen.update(whole)
 
 
 def _whole(assessment: Assessment, targets: Sequence[Slot], chosen: set[Slot]) -> list[Slot]:

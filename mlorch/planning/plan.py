@@ -143,7 +143,7 @@ def make_plan(
     wanted = targets
     if chunks is None:
         chunks = own_chunks(assessment, targets)
-        if chunks and only_stale:
+        if only_stale and (chunks or _is_divisible(assessment, targets)):
             # What is made together with something stale would be made again for nothing.
             wanted = stale(assessment, targets)
             is_wanted = set(wanted)
@@ -247,6 +247,12 @@ def _steps(
 def _above(node: OpNode) -> Iterator[str]:
     """Return the paths of the ops that an op waits for."""
     return (one.path for one in outputs_of(node.inputs.values()))
+
+
+def _is_divisible(assessment: Assessment, targets: Sequence[Slot]) -> bool:
+    """Tell whether some function makes several assets and can be asked for some of them."""
+    found = (assessment.graph.nodes[key].definition for key in {slot[0] for slot in targets})
+    return any(one is not None and one.can_subset and len(one.specs) > 1 for one in found)
 
 
 def _together(
