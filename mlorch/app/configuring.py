@@ -12,7 +12,8 @@ from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.jobs import JobDefinition
 from mlorch.definitions.mapped import ConfigMapping, PartitionedConfig
 from mlorch.definitions.schemas import node_place, run_scaffold, run_schema, run_sections
-from mlorch.execution.settling import Path, needed_names, read_sections, settle_configs, settle_resources
+from mlorch.execution.sections import Path, read_sections
+from mlorch.execution.settling import needed_names, settle_configs, settle_resources
 from mlorch.planning.selection import select
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, overload
 
+from mlorch.app.inputs import given_inputs
 from mlorch.app.loading import tools_of
 from mlorch.app.materializing import Listener, Request, admission, as_configured, new_run_id
 from mlorch.app.performing import executor_for
@@ -18,22 +19,22 @@ from mlorch.definitions import graphs, jobs
 from mlorch.definitions.graph import make_graph
 from mlorch.definitions.mapped import config_of
 from mlorch.definitions.nodes import AssetValue
-from mlorch.errors import UserError
 from mlorch.events import AssetMaterialized
 from mlorch.execution.runner import carry_out
 from mlorch.instance import Instance
 from mlorch.log import EventLog, History
 from mlorch.planning.plan import plan_graph
 from mlorch.planning.staleness import Assessment
+from mlorch.planning.subsets import select_ops
 from mlorch.planning.versions import Declarations
 
 
 class GraphDefinition(graphs.GraphDefinition):
     """A graph of ops that can be run, or made into a job."""
 
-    def to_job(self, **options: Any) -> JobDefinition:
+    def to_job(self, name: str | None = None, **options: Any) -> JobDefinition:
         """Return a job of the graph; the arguments are those of JobDefinition."""
-        return JobDefinition(self, **options)
+        return JobDefinition(self, name=name, **options)
 
     def execute_in_process(self, **given: Any) -> ExecutionResult:
         """Run the graph in this process; the arguments are those of `JobDefinition.execute_in_process`."""
@@ -54,15 +55,22 @@ class JobDefinition(jobs.JobDefinition):
         input_values: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
         resources: Mapping[str, Any] | None = None,
+        op_selection: Iterable[str] | None = None,
     ) -> ExecutionResult:
-        """Run the job in this process; `instance` defaults to one in memory.
+        """Run the job, or the ops of a selection, in this process; `instance` defaults to one in memory.
 
         Raises what the first failed op raised unless `raise_on_error` is False, and UserErrors before any op
         runs.
         """
-        request = Request(partitions=Partitions(key=partition_key), run_config=run_config, tags=tags or {})
+        request = Request(
+            partitions=Partitions(key=partition_key),
+            run_config=run_config,
+            tags=tags or {},
+            executor="in_process",
+        )
+        chosen = None if op_selection is None else select_ops(op_selection, self.op_nodes)
         result = run_job(
-            self,
+            self if chosen is None else self.subset(chosen),
             instance or Instance.ephemeral(),
             request,
             run_id=run_id,
@@ -93,7 +101,7 @@ def run_job(
     key = request.partitions.key
     config = request.run_config if is_config_whole else config_of(job.config, key, request.run_config)
     request = as_configured(replace(request, run_config=config, tags={**job.tags, **request.tags}))
-    given = _inputs(job, input_values)
+    given = given_inputs(job, config, input_values)
     if key is not None and job.partitions_def is not None:
         job.partitions_def.validate_partition_key(key)
     run = prepare_run(
@@ -136,19 +144,6 @@ def _assessment(job: jobs.JobDefinition, log: EventLog) -> Assessment:
     made = log.latest(AssetMaterialized.kind, slots=slots) if slots else {}
     graph = make_graph(())
     return Assessment(graph, History(made), Declarations(graph), datetime.now(UTC))
-
-
-def _inputs(job: jobs.JobDefinition, input_values: Mapping[str, Any] | None) -> dict[tuple[str, str], Any]:
-    """Return the values of the graph's inputs, and refuse a run in which an op would lack one."""
-    given = {**job.input_values, **(input_values or {})}
-    unknown = given.keys() - job.graph.ins.keys()
-    if unknown:
-        raise UserError(
-            f"{job!r} has no input {sorted(unknown)[0]!r} (it has: {', '.join(job.graph.ins) or 'none'})"
-        )
-    job.graph.check_inputs(given)
-    defaults = {name: one.default_value for name, one in job.graph.ins.items()}
-    return {("", name): value for name, value in {**defaults, **given}.items()}
 
 
 @overload

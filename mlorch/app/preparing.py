@@ -67,11 +67,12 @@ def settle_owners(
 ) -> dict[tuple[str, ...], NodeConfig]:
     """Return the config of each op of the owners that takes one, by its place. Raises as prepare_run."""
     needed = dict(config for owner in owners for config in configs_of(owner))
-    wanted = dict(needed)
+    everyone: list[Owner] = [getattr(owner, "whole", None) or owner for owner in owners]
     if run_config is not None and graph is not None:
-        for owner in (*owners_of(graph, graph.nodes), *checkers(graph, graph.checks)):
-            wanted.update(configs_of(owner))
-    return settle_configs(wanted, run_config, needed)
+        everyone += (*owners_of(graph, graph.nodes), *checkers(graph, graph.checks))
+    wanted = {path: config for owner in everyone for path, config in configs_of(owner)}
+    graphs = {path: config for owner in everyone for path, config in _graph_configs_of(owner)}
+    return settle_configs(wanted, run_config, needed, graphs)
 
 
 def in_hand(run: Run, steps: Sequence[PlannedStep], **facts: Any) -> RunInHand:
@@ -128,7 +129,7 @@ def configs_of(owner: Owner) -> Iterator[tuple[tuple[str, ...], type[Config] | N
         yield (*section, *node.path.split(".")) if node.path else section, node.op.config
 
 
-def graph_configs_of(owner: Owner) -> Iterator[tuple[tuple[str, ...], ConfigMapping]]:
+def _graph_configs_of(owner: Owner) -> Iterator[tuple[tuple[str, ...], ConfigMapping]]:
     """Yield where each graph of an owner stands that gives its ops their config, outer ones first."""
     graph = owner.graph if isinstance(owner, JobDefinition) else owner.node
     if isinstance(graph, GraphDefinition):

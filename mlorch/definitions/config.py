@@ -57,8 +57,8 @@ class RunConfig:
 
 
 def is_section(given: Any) -> bool:
-    """Tell {"config": …} and {"ops": …} from the fields of a config."""
-    return isinstance(given, Mapping) and bool(given) and given.keys() <= {"config", "ops"}
+    """Tell {"config": …}, {"ops": …} and {"inputs": …} from the fields of a config."""
+    return isinstance(given, Mapping) and bool(given) and given.keys() <= {"config", "ops", "inputs"}
 
 
 def make_config(config_class: type[C], given: Any, where: str) -> C:
@@ -125,4 +125,6 @@ def _section(given: Any) -> dict[str, Any]:
         found["config"] = config.recorded() if isinstance(config, Fields) else config
     if "ops" in given:
         found["ops"] = {name: _section(one) for name, one in given["ops"].items()}
+    if "inputs" in given:
+        found["inputs"] = dict(given["inputs"])
     return found

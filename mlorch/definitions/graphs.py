@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack, overload
 
@@ -130,6 +130,17 @@ class GraphDefinition(Importable, Callee):
         inner = self.nodes[name].definition if name in self.nodes else None
         found = inner.output_behind(rest, output) if isinstance(inner, GraphDefinition) else None
         return None if found is None else replace(found, path=f"{name}.{found.path}")
+
+    def takers(self, name: str) -> Iterator[tuple[str, str]]:
+        """Yield the inputs of ops, by path and name, that an input of the graph fills by itself."""
+        for node in self.nodes.values():
+            for taken, source in node.inputs.items():
+                if source != GraphInput(name):
+                    continue
+                if isinstance(node.definition, GraphDefinition):
+                    yield from ((f"{node.name}.{path}", one) for path, one in node.definition.takers(taken))
+                else:
+                    yield node.name, taken
 
     def unfilled_inputs(self) -> Mapping[tuple[str, str], In]:
         """Return the inputs by path and name that no output, graph input or default fills: the run has to."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,6 +10,7 @@ from mlorch.definitions.config import RunConfig
 from mlorch.definitions.graphs import GraphDefinition, OpNode
 from mlorch.definitions.importable import Importable
 from mlorch.definitions.keys import check_name
+from mlorch.definitions.nodes import Node
 
 if TYPE_CHECKING:
     from mlorch.definitions.checks import AssetCheckSpec
@@ -73,6 +74,21 @@ class JobDefinition(Importable):
         self.op_nodes = {path: self._own(node) for path, node in graph.op_nodes.items()}
         """The ops of its graph by path, with what the job says of all of them."""
         self.output_sources = graph.output_sources
+        self.whole: JobDefinition | None = None
+        """The job of which it is only some ops."""
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The ops and graphs that its graph is made of."""
+        return tuple(self.graph.nodes.values())
+
+    def subset(self, paths: Collection[str]) -> Self:
+        """Return a copy with only some of its ops; what they took from others nothing fills any more."""
+        made = object.__new__(type(self))
+        vars(made).update(vars(self))
+        made.op_nodes = {path: node.cut(paths) for path, node in self.op_nodes.items() if path in paths}
+        made.whole = self
+        return made
 
     def with_hooks(self, hook_defs: Iterable[Any]) -> Self:
         """Return a copy whose steps have these hooks besides their own."""

@@ -77,6 +77,11 @@ class ConfigMapping:
         return self.config_fn(given)
 
 
+def fixed_config(config: GivenConfig) -> ConfigMapping:
+    """Return what gives the same config to what is inside a graph whatever it is given itself: nothing."""
+    return ConfigMapping(lambda _: config, {})
+
+
 JobConfig = GivenConfig | PartitionedConfig | ConfigMapping
 
 

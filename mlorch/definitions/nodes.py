@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlorch.definitions.composition import Callee
@@ -107,6 +107,25 @@ class OpNode:
     hooks: frozenset[Any] = frozenset()
     tags: Mapping[str, str] = field(default_factory=dict)
     pool: str | None = None
+
+    def cut(self, paths: Collection[str]) -> OpNode:
+        """Return the node as it is among these ops alone: nothing fills what others would have filled."""
+        inputs = {name: _cut(source, paths) for name, source in self.inputs.items()}
+        over = self.mapped_over
+        return replace(
+            self,
+            inputs={name: source for name, source in inputs.items() if source is not None},
+            mapped_over=over if over is not None and over[0] in paths else None,
+        )
+
+
+def _cut(source: Source, paths: Collection[str]) -> Source | None:
+    if isinstance(source, OpOutput):
+        return source if source.path in paths else None
+    if isinstance(source, FanIn):
+        left = [one for one in (_cut(one, paths) for one in source.sources) if one is not None]
+        return FanIn(tuple(left)) if left else None
+    return source
 
 
 def outputs_of(sources: Iterable[Source]) -> Iterator[OpOutput]:

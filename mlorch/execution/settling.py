@@ -1,23 +1,20 @@
-"""What a run is given, settled and checked before its first step: configs, resources, executor, log level."""
+"""What a run is given, settled and checked before its first step: configs and resources."""
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from mlorch.definitions.config import Config, RunConfig, is_section, make_config
+from mlorch.definitions.config import Config, RunConfig, make_config
 from mlorch.definitions.factories import ResourceDefinition
 from mlorch.definitions.fields import Fields, Resolving
 from mlorch.definitions.resources import AtLaunch, ConfigurableResourceFactory, configured
 from mlorch.definitions.wiring import nested, required_keys
 from mlorch.errors import InvalidConfigError, nearest
+from mlorch.execution.sections import Path, given_by_path, read_sections, refuse, shown
 from mlorch.planning.versions import config_digest
-
-Path = tuple[str, ...]
-"""Where a config stands: ("model",) is ops.model.config, ("graph", "op") is ops.graph.ops.op.config."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,44 +27,45 @@ class NodeConfig:
     secrets: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Sections:
-    """A run config, taken apart. None stands for what it does not say."""
+class GraphConfig(Protocol):
+    """Turns the config of a graph into those of the nodes within it."""
 
-    ops: Mapping[Path, Any] = field(default_factory=dict)
-    resources: Mapping[str, Any] = field(default_factory=dict)
-    executor: str | None = None
-    workers: int | None = None
-    log_level: int | None = None
+    def resolve(self, given: Any, where: str) -> RunConfig | Mapping[str, Any]:
+        """Return them by name. Raises InvalidConfigError, naming `where`."""
 
 
 def settle_configs(
     wanted: Mapping[Path, type[Config] | None],
     run_config: RunConfig | Mapping[str, Any] | None,
     needed: Iterable[Path] | None = None,
+    graphs: Mapping[Path, GraphConfig] | None = None,
 ) -> dict[Path, NodeConfig]:
     """Return the config of each node that is needed and takes one.
 
     `wanted` has every node that a run config may name, with its Config or None; without `needed` all are.
+    `graphs` give configs to the ops within them, outer ones first.
     Raises InvalidConfigError with all that is wrong: unknown names and fields, wrong and missing values.
     """
     problems: list[str] = []
     given = _by_node(wanted, read_sections(run_config).ops, problems)
     asked = set(wanted if needed is None else needed)
+    for path, config_of in (graphs or {}).items():
+        if path in given or any(one[: len(path)] == path for one in asked):
+            _give_inside(path, config_of, given, problems)
     configs = {}
     for path in dict.fromkeys((*(wanted if needed is None else needed), *given)):
         kind = wanted.get(path)
         if kind is None:
             if given.get(path):
-                problems.append(f"the run config names {_shown(path)}, which has no config parameter")
+                problems.append(f"the run config names {shown(path)}, which has no config parameter")
             continue
         try:
-            config = make_config(kind, given.get(path), f"the config of {_shown(path)}")
+            config = make_config(kind, given.get(path), f"the config of {shown(path)}")
             if path in asked:
                 configs[path] = _settled(config)
         except InvalidConfigError as error:
             problems.append(str(error))
-    _refuse(problems)
+    refuse(problems)
     return configs
 
 
@@ -88,7 +86,7 @@ def settle_resources(
     settling = _Settling(resources, given, problems)
     found = {name: settling.made(resources[name]) for name in sorted(needed_names(resources, names))}
     settling.check_rest()
-    _refuse(problems)
+    refuse(problems)
     return found, frozenset(settling.resolving.secrets)
 
 
@@ -101,30 +99,6 @@ def needed_names(resources: Mapping[str, Any], names: Iterable[str]) -> set[str]
         if name not in found:
             found.add(name)
             waiting += [one for one in required_keys(resources[name]) if one in resources]
-    return found
-
-
-def read_sections(run_config: RunConfig | Mapping[str, Any] | None) -> Sections:
-    """Take a run config apart. Raises InvalidConfigError, naming every section that is not as it should."""
-    if run_config is None:
-        return Sections()
-    loose = isinstance(run_config, RunConfig)
-    if isinstance(run_config, RunConfig):
-        names = ("ops", "resources", "execution", "loggers")
-        run_config = {name: getattr(run_config, name) for name in names}
-    problems: list[str] = []
-    _check(run_config, ("ops", "resources", "execution", "loggers"), "the run config", problems)
-    _refuse(problems)
-    sections = {name: _mapping(run_config.get(name), name, problems) for name in run_config}
-    executor, workers = _execution(sections.get("execution", {}), problems)
-    found = Sections(
-        dict(_given(sections.get("ops", {}), (), loose, problems)),
-        dict(_resources(sections.get("resources", {}), problems)),
-        executor,
-        workers,
-        _level(sections.get("loggers", {}), problems),
-    )
-    _refuse(problems)
     return found
 
 
@@ -180,104 +154,21 @@ class _Settling:
         return found
 
 
-_SHAPE = "write {ops: {ASSET: {config: {FIELD: VALUE}}}}"
-
-
-def _check(section: Any, names: tuple[str, ...], where: str, problems: list[str]) -> bool:
-    """Say what is wrong with a section that is no mapping, or has another key than those it may have."""
-    if not isinstance(section, Mapping):
-        problems.append(f"{where} should be {{{names[0]}: …}}, not {section!r}; {_SHAPE}")
-        return False
-    unknown = [name for name in section if name not in names]
-    problems += [
-        f"{where} has no section {name!r}{nearest(str(name), names)} (it has: {', '.join(names)}); {_SHAPE}"
-        for name in unknown
-    ]
-    return not unknown
-
-
-def _mapping(section: Any, name: str, problems: list[str]) -> Mapping[Any, Any]:
-    if section is None:
-        return {}
-    if not isinstance(section, Mapping):
-        problems.append(f"the run config: {name} should be {{NAME: …}}, not {section!r}; {_SHAPE}")
-        return {}
-    return section
-
-
-def _given(
-    ops: Mapping[Any, Any], above: Path, loose: bool, problems: list[str]
-) -> Iterator[tuple[Path, Any]]:
-    """Yield what is given for each node, by its path; `loose` takes a config where its section belongs."""
-    for name, section in ops.items():
-        path = (*above, str(name))
-        if isinstance(section, Fields) or (loose and not is_section(section)):
-            yield path, section
-        elif section is not None and _check(
-            section, ("config", "ops"), f"the run config of {_shown(path)}", problems
-        ):
-            if "config" in section or not section.get("ops"):
-                yield path, section.get("config")
-            yield from _given(_mapping(section.get("ops"), "ops", problems), path, loose, problems)
-
-
-def _resources(section: Mapping[Any, Any], problems: list[str]) -> Iterator[tuple[str, Any]]:
-    for name, given in section.items():
-        if isinstance(given, Fields):
-            yield str(name), given
-        elif _check(given, ("config",), f"the run config of resource {name!r}", problems):
-            yield str(name), given.get("config") or {}
-
-
-_EXECUTORS = {
-    "in_process": "in_process",
-    "multiprocess": "processes",
-    "processes": "processes",
-    "threads": "threads",
-    "dask": "dask",
-}
-_WORKERS = ("max_concurrent", "max_workers")
-
-
-def _execution(section: Mapping[Any, Any], problems: list[str]) -> tuple[str | None, int | None]:
-    """Return executor and workers: of {config: {multiprocess: {max_concurrent: 4}}}, or less nested."""
-    executor = None
-    found: Any = section
-    for _ in range(4):
-        if not (isinstance(found, Mapping) and len(found) == 1):
-            break
-        name = next(iter(found))
-        if name in _EXECUTORS and executor is None:
-            executor = _EXECUTORS[name]
-        elif name != "config":
-            break
-        found = found[name] or {}
-    if not _check(found, _WORKERS, "the run config, execution", problems):
-        return executor, None
-    workers = next((found[name] for name in _WORKERS if found.get(name) is not None), None)
-    if workers is not None and (not isinstance(workers, int) or workers < 1):
-        problems.append(f"the run config, execution: workers are a whole number from 1 on, not {workers!r}")
-        return executor, None
-    return executor, workers
-
-
-def _level(section: Mapping[Any, Any], problems: list[str]) -> int | None:
-    """Return the lowest level that a logger is given, as the module logging has them."""
-    known = logging.getLevelNamesMapping()
-    levels = []
-    for name, given in section.items():
-        where = f"the run config of logger {name!r}"
-        if not _check(given, ("config",), where, problems):
-            continue
-        config = given.get("config") or {}
-        if not _check(config, ("log_level", "name"), where, problems) or "log_level" not in config:
-            continue
-        level = str(config["log_level"]).upper()
-        if level in known:
-            levels.append(known[level])
-        else:
-            problems.append(f"{where}: {level!r} is no log level{nearest(level, known)}")
-    return min(levels, default=None)
+def _give_inside(path: Path, config_of: GraphConfig, given: dict[Path, Any], problems: list[str]) -> None:
+    """Replace what is given to a graph by what it makes of that for the ops within it."""
+    where = f"the config of {shown(path)}" if path else "the run config, ops"
+    below = [one for one in given if len(one) > len(path) and one[: len(path)] == path]
+    if below:
+        problems.append(f"{where}: the graph gives its ops their config itself; leave out {shown(below[0])}")
+        return
+    try:
+        inside = config_of.resolve(given.pop(path, None), where)
+    except InvalidConfigError as error:
+        problems.append(str(error))
+        return
+    if isinstance(inside, RunConfig):
+        inside = inside.ops
+    given.update(given_by_path(inside, path, problems, loose=True))
 
 
 def _by_node(wanted: Mapping[Path, Any], given: Mapping[Path, Any], problems: list[str]) -> dict[Path, Any]:
@@ -296,7 +187,7 @@ def _by_node(wanted: Mapping[Path, Any], given: Mapping[Path, Any], problems: li
             key = name if name in known else name.replace("__", "/")
             if key not in known:
                 what = (
-                    f"in {_shown(real)} names {name!r}, no op of it"
+                    f"in {shown(real)} names {name!r}, no op of it"
                     if real
                     else f"names {name!r}, no asset or op"
                 )
@@ -312,12 +203,3 @@ def _settled(config: Config) -> NodeConfig:
     recorded = config.recorded()
     secrets = frozenset(config.secrets())
     return NodeConfig(config.resolved(), recorded, config_digest(recorded), secrets)
-
-
-def _refuse(problems: list[str]) -> None:
-    if problems:
-        raise InvalidConfigError("\n".join(dict.fromkeys(problems)))
-
-
-def _shown(path: Path) -> str:
-    return repr(".".join(path))

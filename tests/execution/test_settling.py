@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from mlorch import Config, ConfigurableResource, EnvVar, ResourceDependency, RunConfig, resource
 from mlorch.definitions.shapes import config_class
 from mlorch.errors import InvalidConfigError
-from mlorch.execution.settling import needed_names, read_sections, settle_configs, settle_resources
+from mlorch.execution.sections import read_sections
+from mlorch.execution.settling import needed_names, settle_configs, settle_resources
 
 
 class Training(Config):
@@ -134,7 +135,10 @@ def test_everything_that_is_wrong_is_in_one_message():
         ({"ops": {"model": {"confg": {}}}}, "'model' has no section 'confg'; did you mean 'config'"),
         ({"resources": {"db": {"url": 1}}}, "the run config of resource 'db' has no section 'url'"),
         ({"execution": {"config": {"multiprocess": {"max_concurent": 3}}}}, "did you mean 'max_concurrent'"),
-        ({"execution": {"config": {"max_workers": 0}}}, "workers are a whole number from 1 on, not 0"),
+        (
+            {"execution": {"config": {"max_workers": -1}}},
+            "'max_concurrent' should be a whole number from 0 on, not -1",
+        ),
         ({"execution": 3}, "execution should be"),
         (
             {"loggers": {"console": {"config": {"log_level": "INF"}}}},
@@ -158,6 +162,8 @@ def test_a_section_that_is_not_as_it_should_be_is_named(run_config, message):
         ({"config": {"in_process": None}}, ("in_process", None)),
         ({"threads": {"max_workers": 2}}, ("threads", 2)),
         ({"config": {"max_concurrent": 3}}, (None, 3)),
+        ({"config": {"max_concurrent": 0}}, (None, None)),
+        ({"config": {"multiprocess": {"start_method": {"forkserver": {}}}}}, ("processes", None)),
         ({"config": {"dask": {}}}, ("dask", None)),
     ],
 )
