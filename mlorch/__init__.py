@@ -134,6 +134,7 @@ if TYPE_CHECKING:
     from mlorch.definitions.partitions import StaticPartitionsDefinition as StaticPartitionsDefinition
     from mlorch.definitions.reports import AssetMaterialization as AssetMaterialization
     from mlorch.definitions.reports import AssetObservation as AssetObservation
+    from mlorch.definitions.reports import ExpectationResult as ExpectationResult
     from mlorch.definitions.resources import ConfigurableResource as ConfigurableResource
     from mlorch.definitions.resources import ConfigurableResourceFactory as ConfigurableResourceFactory
     from mlorch.definitions.resources import InitResourceContext as InitResourceContext
@@ -283,7 +284,7 @@ _HOMES = {
     "mlorch.definitions.observables": "multi_observable_source_asset observable_source_asset",
     "mlorch.definitions.ops": "DynamicOut DynamicOutput In Nothing OpDefinition Out op",
     "mlorch.definitions.partitions": "PartitionKeyRange PartitionsDefinition StaticPartitionsDefinition",
-    "mlorch.definitions.reports": "AssetMaterialization AssetObservation",
+    "mlorch.definitions.reports": "AssetMaterialization AssetObservation ExpectationResult",
     "mlorch.definitions.resources": (
         "ConfigurableResource ConfigurableResourceFactory InitResourceContext ResourceDependency "
         "ResourceParam"

@@ -39,6 +39,16 @@ class _Report:
         return self.tags.get(DATA_VERSION)
 
 
+@dataclass(frozen=True, slots=True)
+class ExpectationResult:
+    """Says while a step runs whether something held; it is recorded as a check and stops nothing."""
+
+    success: bool
+    label: str | None = None
+    description: str | None = None
+    metadata: Mapping[str, Any] | None = None
+
+
 class AssetMaterialization(_Report):
     """Says that an asset was made elsewhere. Raises TypeCheckError for a partition key that is no text."""
 

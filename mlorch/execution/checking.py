@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlorch.definitions.checks import AssetCheckResult, AssetCheckSeverity, AssetCheckSpec, spec_meant
+from mlorch.definitions.reports import ExpectationResult
 from mlorch.errors import AssetCheckFailedError, SchemaError, TypeCheckError
 from mlorch.events import CheckEvaluated
 from mlorch.execution.arguments import owner_name
@@ -92,6 +93,22 @@ def schema_checked(
         passed=data_version is not None,
         metadata=redacted(dict(report), call.run.secrets),
         data_version=data_version,
+    )
+
+
+def expected(said: ExpectationResult, call: Call) -> CheckEvaluated:
+    """Return what is recorded of an expectation that the function stated."""
+    return CheckEvaluated(
+        run_id=call.run.run_id,
+        at=time.time(),
+        step=call.step,
+        asset=call.asset,
+        partition=call.partition,
+        check=said.label or "expectation",
+        passed=bool(said.success),
+        severity=AssetCheckSeverity.WARN.value,
+        description=said.description,
+        metadata=redacted(plain(said.metadata or {}), call.run.secrets),
     )
 
 

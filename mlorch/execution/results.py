@@ -10,7 +10,7 @@ from typing import Any
 from mlorch.definitions.checks import AssetCheckResult
 from mlorch.definitions.keys import key_text
 from mlorch.definitions.ops import DynamicOutput, Nothing
-from mlorch.definitions.reports import DATA_VERSION, AssetMaterialization, AssetObservation
+from mlorch.definitions.reports import DATA_VERSION, AssetMaterialization, AssetObservation, ExpectationResult
 from mlorch.definitions.results import (
     NO_VALUE,
     DataVersion,
@@ -22,6 +22,7 @@ from mlorch.definitions.results import (
 from mlorch.errors import TypeCheckError
 from mlorch.execution.arguments import owner_name
 from mlorch.execution.call import Call
+from mlorch.log import INITIAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Produced:
     """True where the value came in a MaterializeResult, for which no type was declared."""
 
 
-Said = Produced | AssetCheckResult | AssetMaterialization | AssetObservation
+Said = Produced | AssetCheckResult | AssetMaterialization | AssetObservation | ExpectationResult
 
 _RESULTS = (
     Output,
@@ -48,6 +49,7 @@ _RESULTS = (
     AssetCheckResult,
     AssetMaterialization,
     AssetObservation,
+    ExpectationResult,
 )
 
 
@@ -99,6 +101,8 @@ def observations(result: Any, call: Call) -> Iterator[Said]:
         versions = _by_partition(version, call)
         for partition, found in versions.items():
             text = found.value if isinstance(found, DataVersion) else found
+            if text is None and isinstance(one, ObserveResult):
+                text = INITIAL
             if not isinstance(text, str):
                 raise TypeCheckError(
                     f"{owner_name(call)} observes {key} and gave {found!r}; give a DataVersion('…')"
@@ -165,7 +169,7 @@ def _one(result: Any, call: Call) -> Iterator[Said]:
     elif isinstance(result, Output):
         name = _known(result.output_name, call)
         yield Produced(name, result.value, result.metadata, result.data_version, None, result.tags)
-    elif isinstance(result, AssetCheckResult | AssetMaterialization | AssetObservation):
+    elif isinstance(result, AssetCheckResult | AssetMaterialization | AssetObservation | ExpectationResult):
         yield result
     elif len(call.node.op.outs) == 1:
         yield Produced(next(iter(call.node.op.outs)), result)

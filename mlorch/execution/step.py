@@ -12,13 +12,14 @@ from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.checks import AssetCheckResult
 from mlorch.definitions.config import plain_config
 from mlorch.definitions.keys import AssetKey
+from mlorch.definitions.reports import ExpectationResult
 from mlorch.definitions.resources import InitResourceContext
 from mlorch.errors import AssetCheckFailedError, Failure, RetryRequested, SchemaError
 from mlorch.events import Event, OutputCaptured, StepSucceeded
 from mlorch.execution.arguments import arguments_of
 from mlorch.execution.call import Call, Kept, Outcome, Tools
 from mlorch.execution.capture import Captured, capturing
-from mlorch.execution.checking import Checker, broken_schema
+from mlorch.execution.checking import Checker, broken_schema, expected
 from mlorch.execution.context import (
     AssetCheckExecutionContext,
     AssetExecutionContext,
@@ -158,6 +159,8 @@ def make_context(
 
 
 def _fact(said: Any, call: Call) -> Event:
+    if isinstance(said, ExpectationResult):
+        return expected(said, call)
     return replace(reported(said, call.run.run_id, time.time()), run_id=call.run.run_id)
 
 
