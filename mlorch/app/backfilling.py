@@ -13,7 +13,7 @@ from mlorch.app.choosing import Choice, Only, chosen_slots
 from mlorch.app.holding import Held, holding
 from mlorch.app.limits import Gate, pools_of
 from mlorch.app.loading import tools_of
-from mlorch.app.materializing import Listener, Request, as_configured, assess, new_run_id
+from mlorch.app.materializing import Listener, Request, assess, new_run_id
 from mlorch.app.partitions import resolved
 from mlorch.app.performing import executor_for
 from mlorch.app.preparing import in_hand, owners_of, prepare_run
@@ -21,9 +21,9 @@ from mlorch.app.results import ExecutionResult
 from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.graph import AssetGraph
 from mlorch.events import BACKFILL_TAG, BackfillFinished, BackfillStarted
+from mlorch.execution.hand import RunInHand, RunResult
 from mlorch.execution.pools import Pools
 from mlorch.execution.run import Run
-from mlorch.execution.hand import RunInHand, RunResult
 from mlorch.execution.runner import carry_out
 from mlorch.instance import Instance
 from mlorch.log import Slot
@@ -95,7 +95,7 @@ def backfill(
     resources: Mapping[str, Any] | None = None,
     instance: Instance | None = None,
     tags: Mapping[str, str] | None = None,
-    executor: str = "in_process",
+    executor: str | None = None,
     workers: int | None = None,
     raise_on_error: bool = True,
 ) -> BackfillResult:
@@ -148,7 +148,6 @@ def carry_out_backfill(
 ) -> BackfillResult:
     """Make what a backfill is to make, while nobody else makes it. Raises as `run_backfill`."""
     listener = listener or Listener()
-    request = as_configured(request)
     work = _Work(definitions, instance, request, found)
     if instance.leases is None or not found.slots:
         return work.carry_out(listener, Held(found.backfill_id))
@@ -202,7 +201,7 @@ class _Work:
             return BackfillResult("", (), plan, self._instance, resources)
         hands = [self._in_hand(steps) for steps in steps_by_run(plan)]
         request = self._request
-        performing = executor_for(request, self._instance)
+        performing = executor_for(request, self._instance, self._definitions.executor)
         with self._recording(plan, hands, held), performing as executor:
             carry_out(
                 plan,

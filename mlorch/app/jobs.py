@@ -10,7 +10,7 @@ from typing import Any, overload
 
 from mlorch.app.inputs import given_inputs
 from mlorch.app.loading import tools_of
-from mlorch.app.materializing import Listener, Request, admission, as_configured, new_run_id
+from mlorch.app.materializing import Listener, Request, admission, new_run_id
 from mlorch.app.performing import executor_for
 from mlorch.app.preparing import in_hand, prepare_run
 from mlorch.app.results import ExecutionResult
@@ -100,7 +100,7 @@ def run_job(
     told = listener or Listener()
     key = request.partitions.key
     config = request.run_config if is_config_whole else config_of(job.config, key, request.run_config)
-    request = as_configured(replace(request, run_config=config, tags={**job.tags, **request.tags}))
+    request = replace(request, run_config=config, tags={**job.tags, **request.tags})
     given = given_inputs(job, config, input_values)
     if key is not None and job.partitions_def is not None:
         job.partitions_def.validate_partition_key(key)
@@ -119,7 +119,7 @@ def run_job(
     told.planned(plan)
     with (
         admission(instance, request, run.run_id, (), told) as admitted_as,
-        executor_for(request, instance) as performing,
+        executor_for(request, instance, job.executor_def) as performing,
     ):
         carry_out(
             plan,

@@ -27,11 +27,12 @@ def launch(
     Raises UserErrors before any step runs; failures are in the result.
     """
     asked = of_job(job, request or Request())
+    asked = replace(asked, declared=asked.declared or job.executor_def or definitions.executor)
     if isinstance(job, AssetJob):
         return run_request(definitions, instance, asked, listener or Listener())
     if asked.partitions.range is not None or asked.partitions.all:
         raise UserError(f"{job!r} makes no assets; run it for one partition at a time")
-    return run_job(job, instance, asked, listener, resources=definitions.resources)
+    return run_job(job, instance, asked, listener, resources=definitions.resources, is_config_whole=True)
 
 
 def of_job(job: AssetJob | JobDefinition, request: Request) -> Request:

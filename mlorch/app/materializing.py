@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from mlorch.app.preparing import Owner, in_hand, owners_of, prepare_run, settle_
 from mlorch.app.results import ExecutionResult
 from mlorch.app.targets import Partitions
 from mlorch.definitions.definitions import Definitions
+from mlorch.definitions.executors import ExecutorDefinition, in_process_executor
 from mlorch.definitions.graph import AssetGraph
 from mlorch.definitions.limits import Limits
 from mlorch.events import AssetMaterialized, AssetObserved, Event
@@ -27,7 +28,6 @@ from mlorch.execution.pools import NoPools, Pools
 from mlorch.execution.remembering import Memory
 from mlorch.execution.run import Run
 from mlorch.execution.runner import carry_out
-from mlorch.execution.sections import read_sections
 from mlorch.instance import Instance
 from mlorch.log import EventLog, History, Slot
 from mlorch.planning.checking import with_checks
@@ -60,9 +60,14 @@ class Request:
     """What the selection and partitions mean, where that is known already."""
     memory: Memory = field(default_factory=Memory)
     """What earlier runs have done of it."""
-    executor: str = "in_process"
+    executor: str | None = None
+    """Goes before what the run config, the job and the definitions say."""
     workers: int | None = None
     """Steps at once; None leaves it to the executor: as many as cores, or as a cluster has threads."""
+    declared: ExecutorDefinition | None = None
+    """What the job or the definitions say."""
+    otherwise: ExecutorDefinition = in_process_executor
+    """What the project's settings say, where nobody else does."""
     address: str = ""
     """Of a Dask scheduler; without one a cluster is started on this machine."""
     auto: bool = False
@@ -124,7 +129,6 @@ def run_request(
     listener: Listener = Listener(),
 ) -> ExecutionResult:
     """Plan and carry out a request. Raises UserErrors before any step runs; failures are in the result."""
-    request = as_configured(request)
     now = datetime.now(UTC)
     graph = resolved(definitions.graph, instance.log)
     only_stale = request.only_stale
@@ -262,7 +266,7 @@ def _carry_out(
         git=request.git,
         only="stale" if request.only_stale else "",
     )
-    with executor_for(request, instance) as executor:
+    with executor_for(request, instance, definitions.executor) as executor:
         carry_out(
             plan,
             [hand],
@@ -276,15 +280,6 @@ def _carry_out(
             memory=request.memory,
         )
     return ExecutionResult(hand.result, plan, instance, run.resources)
-
-
-def as_configured(request: Request) -> Request:
-    """Return the request with the executor and workers that its run config names, if it names any."""
-    told = read_sections(request.run_config)
-    if told.executor is None and told.workers is None:
-        return request
-    executor, workers = told.executor or request.executor, told.workers or request.workers
-    return replace(request, executor=executor, workers=workers)
 
 
 def _settled(definitions: Definitions, request: Request, run_id: str, owners: Iterable[Owner]) -> Run:

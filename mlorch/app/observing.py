@@ -76,7 +76,7 @@ def observe_assets(
         return ExecutionResult(RunResult("", "SUCCESS"), plan, instance, run.resources)
     about: dict[str, Any] = {"project": request.project, "source": request.source, "git": request.git}
     hand = in_hand(run, plan.steps, selection=tuple(chosen), **about)
-    with executor_for(request, instance) as executor:
+    with executor_for(request, instance, definitions.executor) as executor:
         carry_out(
             plan,
             [hand],

@@ -34,8 +34,10 @@ from mlorch.settings import Settings, read_settings
 class App:
     """A project that is open. What a command does not ask for is neither imported nor opened."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, flags: Mapping[str, Any] | None = None) -> None:
         self.settings = settings
+        self.flags = flags or {}
+        """What the command line says itself; the settings have it too."""
 
     @cached_property
     def definitions(self) -> Definitions:
@@ -60,7 +62,7 @@ class App:
 
 def open_app(project: Path | None = None, *, flags: Mapping[str, Any] | None = None) -> App:
     """Open the project around the working directory, or the one given. Raises as `read_settings` does."""
-    return App(read_settings(project, flags=flags))
+    return App(read_settings(project, flags=flags), flags)
 
 
 def load_definitions(settings: Settings) -> Definitions:

@@ -58,6 +58,7 @@ class ResolvedJob:
             partitions=Partitions(key=partition_key),
             run_config=run_config,
             tags=tags or {},
+            executor="in_process",
         )
         held = instance or Instance.ephemeral()
         result = launch(self.definitions, held, self.definition, request)

@@ -23,8 +23,12 @@ def carry_out(
     no_wait: bool,
     as_json: bool,
     what: Literal["run", "backfill"] = "run",
+    request: Request | None = None,
 ) -> ExecutionResult:
-    """Call the verb with a listener that shows progress and starts the mirrors; print what it came to."""
+    """Call the verb with a listener that shows progress and starts the mirrors; print what it came to.
+
+    A run of the request that fails is run again as often as its tags and the settings say.
+    """
     from mlorch.app.materializing import Listener
     from mlorch.app.mirroring import mirroring, mirrors_of
     from mlorch.cli.progress import Stopwatch, counting, showing
@@ -37,11 +41,14 @@ def carry_out(
 
             def planned(plan: Plan) -> None:
                 progress.planned(plan)
-                if plan.steps:
+                if plan.steps and not told:
                     beside = mirroring(opened.settings, wait=not no_wait, tell=tell)
                     told.append(mirrors.enter_context(beside))
 
-            result = verb(Listener(planned, progress.happened, progress.waiting))
+            listener = Listener(planned, progress.happened, progress.waiting)
+            result = verb(listener)
+            while request is not None and (again := _retried(opened, result, request, listener)) is not None:
+                result = again
         _print_failures(result)
         tell(_summary(result, watch, what))
     names = mirrors_of(opened.settings)
@@ -52,16 +59,43 @@ def carry_out(
     return result
 
 
+def _retried(
+    opened: App, result: ExecutionResult, request: Request, listener: Listener
+) -> ExecutionResult | None:
+    """Run what failed again, if it may be; None where it may not."""
+    from dataclasses import replace
+
+    from mlorch.app.retrying import next_retry, retry
+
+    most = opened.settings.run_retries.max_retries
+    found = None if result.success else next_retry(opened.instance, result.run_id, most)
+    if found is None:
+        return None
+    run, strategy = found
+    _print_failures(result)
+    tell(f"run {run.run_id[:8]} failed and is run again, {strategy.lower().replace('_', ' ')}")
+    return retry(
+        opened.definitions,
+        opened.instance,
+        run,
+        replace(request, tags={}),
+        listener,
+        from_failure=strategy == "FROM_FAILURE",
+    )
+
+
 def make_request(opened: App, **given: Any) -> Request:
     """Return what is asked for, with what the project's settings say."""
     from mlorch.app.materializing import Request
     from mlorch.app.opening import git_state, run_source
+    from mlorch.definitions.executors import ExecutorDefinition
 
     settings = opened.settings
     return Request(
         **given,
-        executor=settings.executor,
-        workers=settings.workers,
+        executor=opened.flags.get("executor"),
+        workers=opened.flags.get("workers"),
+        otherwise=ExecutorDefinition(settings.executor, {"max_concurrent": settings.workers or 0}),
         address=settings.dask.address,
         auto=settings.code_version == "auto",
         project=settings.name,
@@ -105,6 +139,8 @@ def _print_failures(result: ExecutionResult) -> None:
 
 
 def _summary(result: ExecutionResult, watch: object, what: str) -> str:
+    if not result.run_id and not result.plan.fresh:
+        return f"nothing is left to make ({watch})"
     if not result.run_id:
         nothing = "stale" if what == "run" else "to be made"
         return f"nothing is {nothing}: {len(result.plan.fresh)} fresh ({watch})"
