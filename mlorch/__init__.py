@@ -43,6 +43,16 @@ if TYPE_CHECKING:
     from mlorch.definitions.assets import AssetsDefinition as AssetsDefinition
     from mlorch.definitions.assets import asset as asset
     from mlorch.definitions.assets import map_asset_specs as map_asset_specs
+    from mlorch.definitions.check_builders import (
+        build_column_schema_change_checks as build_column_schema_change_checks,
+    )
+    from mlorch.definitions.check_builders import (
+        build_last_update_freshness_checks as build_last_update_freshness_checks,
+    )
+    from mlorch.definitions.check_builders import build_metadata_bounds_checks as build_metadata_bounds_checks
+    from mlorch.definitions.check_builders import (
+        build_time_partition_freshness_checks as build_time_partition_freshness_checks,
+    )
     from mlorch.definitions.checks import AssetCheckEvaluation as AssetCheckEvaluation
     from mlorch.definitions.checks import AssetCheckKey as AssetCheckKey
     from mlorch.definitions.checks import AssetCheckResult as AssetCheckResult
@@ -71,6 +81,9 @@ if TYPE_CHECKING:
     from mlorch.definitions.executors import threads_executor as threads_executor
     from mlorch.definitions.factories import ResourceDefinition as ResourceDefinition
     from mlorch.definitions.factories import resource as resource
+    from mlorch.definitions.freshness import CronFreshnessPolicy as CronFreshnessPolicy
+    from mlorch.definitions.freshness import FreshnessPolicy as FreshnessPolicy
+    from mlorch.definitions.freshness import TimeWindowFreshnessPolicy as TimeWindowFreshnessPolicy
     from mlorch.definitions.graph_assets import graph_asset as graph_asset
     from mlorch.definitions.graph_assets import graph_multi_asset as graph_multi_asset
     from mlorch.definitions.hooks import HookDefinition as HookDefinition
@@ -168,6 +181,7 @@ if TYPE_CHECKING:
     from mlorch.definitions.specs import Backoff as Backoff
     from mlorch.definitions.specs import Jitter as Jitter
     from mlorch.definitions.specs import RetryPolicy as RetryPolicy
+    from mlorch.definitions.specs import SourceAsset as SourceAsset
     from mlorch.definitions.types import DagsterType as DagsterType
     from mlorch.definitions.types import PythonObjectDagsterType as PythonObjectDagsterType
     from mlorch.definitions.types import TypeCheck as TypeCheck
@@ -179,6 +193,14 @@ if TYPE_CHECKING:
     from mlorch.definitions.windows import TimeWindow as TimeWindow
     from mlorch.definitions.windows import TimeWindowPartitionsDefinition as TimeWindowPartitionsDefinition
     from mlorch.definitions.windows import WeeklyPartitionsDefinition as WeeklyPartitionsDefinition
+    from mlorch.errors import DagsterError as DagsterError
+    from mlorch.errors import DagsterInvalidConfigError as DagsterInvalidConfigError
+    from mlorch.errors import DagsterInvalidDefinitionError as DagsterInvalidDefinitionError
+    from mlorch.errors import DagsterInvalidInvocationError as DagsterInvalidInvocationError
+    from mlorch.errors import DagsterInvalidSubsetError as DagsterInvalidSubsetError
+    from mlorch.errors import DagsterInvariantViolationError as DagsterInvariantViolationError
+    from mlorch.errors import DagsterTypeCheckDidNotPass as DagsterTypeCheckDidNotPass
+    from mlorch.errors import DagsterUnknownPartitionError as DagsterUnknownPartitionError
     from mlorch.errors import Failure as Failure
     from mlorch.errors import RetryRequested as RetryRequested
     from mlorch.execution.context import AssetCheckExecutionContext as AssetCheckExecutionContext
@@ -203,12 +225,15 @@ if TYPE_CHECKING:
     from mlorch.iomanagers.sql import SQLEngine as SQLEngine
     from mlorch.iomanagers.sql import SQLIOManager as SQLIOManager
     from mlorch.iomanagers.text import TextIOManager as TextIOManager
+    from mlorch.planning.freshness import FreshnessState as FreshnessState
     from mlorch.planning.selection import AssetSelection as AssetSelection
     from mlorch.queries import AssetPartitionStatus as AssetPartitionStatus
     from mlorch.queries import DagsterRunStatus as DagsterRunStatus
     from mlorch.queries import RunsFilter as RunsFilter
     from mlorch.testing.configs import validate_run_config as validate_run_config
+    from mlorch.testing.contexts import build_asset_check_context as build_asset_check_context
     from mlorch.testing.contexts import build_asset_context as build_asset_context
+    from mlorch.testing.contexts import build_hook_context as build_hook_context
     from mlorch.testing.contexts import build_op_context as build_op_context
     from mlorch.testing.instances import instance_for_test as instance_for_test
     from mlorch.testing.instances import materialize_to_memory as materialize_to_memory
@@ -234,6 +259,10 @@ _HOMES = {
         "load_asset_checks_from_modules multi_asset_check"
     ),
     "mlorch.definitions.assets": "AssetsDefinition asset map_asset_specs",
+    "mlorch.definitions.check_builders": (
+        "build_column_schema_change_checks build_last_update_freshness_checks "
+        "build_metadata_bounds_checks build_time_partition_freshness_checks"
+    ),
     "mlorch.definitions.checks": (
         "AssetCheckEvaluation AssetCheckKey AssetCheckResult AssetCheckSeverity AssetCheckSpec"
     ),
@@ -252,6 +281,7 @@ _HOMES = {
         "multiprocess_executor threads_executor"
     ),
     "mlorch.definitions.factories": "ResourceDefinition resource",
+    "mlorch.definitions.freshness": "CronFreshnessPolicy FreshnessPolicy TimeWindowFreshnessPolicy",
     "mlorch.definitions.graph_assets": "graph_asset graph_multi_asset",
     "mlorch.definitions.hooks": "HookDefinition failure_hook success_hook",
     "mlorch.definitions.io": "IOManager InputContext OutputContext",
@@ -298,7 +328,7 @@ _HOMES = {
         "Array BoolSource Enum EnumValue Field IntSource Map Noneable Permissive Selector Shape StringSource"
     ),
     "mlorch.definitions.specs": (
-        "AUTO AssetDep AssetIn AssetSpec BackfillPolicy Backoff CONTENT Jitter RetryPolicy"
+        "AUTO AssetDep AssetIn AssetSpec BackfillPolicy Backoff CONTENT Jitter RetryPolicy SourceAsset"
     ),
     "mlorch.definitions.types": (
         "DagsterType PythonObjectDagsterType TypeCheck TypeCheckContext check_dagster_type"
@@ -307,7 +337,11 @@ _HOMES = {
         "DailyPartitionsDefinition HourlyPartitionsDefinition MonthlyPartitionsDefinition TimeWindow "
         "TimeWindowPartitionsDefinition WeeklyPartitionsDefinition"
     ),
-    "mlorch.errors": "Failure RetryRequested",
+    "mlorch.errors": (
+        "DagsterError DagsterInvalidConfigError DagsterInvalidDefinitionError "
+        "DagsterInvalidInvocationError DagsterInvalidSubsetError DagsterInvariantViolationError "
+        "DagsterTypeCheckDidNotPass DagsterUnknownPartitionError Failure RetryRequested"
+    ),
     "mlorch.execution.context": "AssetCheckExecutionContext AssetExecutionContext OpExecutionContext",
     "mlorch.execution.hooks": "HookContext",
     "mlorch.instance": "DagsterInstance Instance",
@@ -323,10 +357,13 @@ _HOMES = {
     "mlorch.iomanagers.paths": "UPathIOManager",
     "mlorch.iomanagers.sql": "SQLEngine SQLIOManager",
     "mlorch.iomanagers.text": "TextIOManager",
+    "mlorch.planning.freshness": "FreshnessState",
     "mlorch.planning.selection": "AssetSelection",
     "mlorch.queries": "AssetPartitionStatus DagsterRunStatus RunsFilter",
     "mlorch.testing.configs": "validate_run_config",
-    "mlorch.testing.contexts": "build_asset_context build_op_context",
+    "mlorch.testing.contexts": (
+        "build_asset_check_context build_asset_context build_hook_context build_op_context"
+    ),
     "mlorch.testing.instances": "instance_for_test materialize_to_memory",
     "mlorch.testing.managed": "build_input_context build_output_context",
     "mlorch.testing.resources": "build_init_resource_context build_resources",

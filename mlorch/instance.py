@@ -18,6 +18,7 @@ from mlorch.log import EventLog, MemoryLog
 from mlorch.planning.dynamic import add_keys, delete_keys, dynamic_keys
 
 if TYPE_CHECKING:
+    from mlorch.definitions.checks import AssetCheckEvaluation, AssetCheckKey
     from mlorch.definitions.io import ValueStore
     from mlorch.definitions.keys import CoercibleToAssetKey
     from mlorch.definitions.partitions import PartitionsDefinition
@@ -127,6 +128,15 @@ class Instance:
     ) -> queries.EventRecordsResult:
         """Return the observations of an asset, newest first; the result's cursor goes on from there."""
         return queries.fetch_events(self.log, AssetObserved.kind, records_filter, limit, cursor=cursor)
+
+    def get_latest_asset_check_evaluation(
+        self, asset_check_key: AssetCheckKey, partition_key: str | None = None
+    ) -> AssetCheckEvaluation | None:
+        """Return what a check came to last, of one partition where one is named; None where it never ran."""
+        found = queries.latest_evaluations(
+            self.log, str(asset_check_key.asset_key), asset_check_key.name, partition_key
+        )
+        return next(iter(found.values()), None)
 
     def report_runless_asset_event(self, asset_event: AssetMaterialization | AssetObservation) -> None:
         """Record that an asset was made, or what it looks like, outside of any run."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from mlorch.definitions.checks import AssetCheckEvaluation, AssetCheckSeverity
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
 from mlorch.definitions.reports import CODE_VERSION, DATA_VERSION, AssetMaterialization, AssetObservation
 from mlorch.errors import UserError
@@ -19,6 +20,7 @@ from mlorch.events import (
     AssetMaterialized,
     AssetObserved,
     BackfillStarted,
+    CheckEvaluated,
     RunFinished,
     RunStarted,
     StepFailed,
@@ -238,6 +240,36 @@ def fetch_events(
     older = [one for one in records if cursor is None or one.seq < int(cursor)]
     some = [_record(one) for one in older[:limit]]
     return EventRecordsResult(some, str(some[-1].storage_id) if some else cursor or "", len(older) > limit)
+
+
+def evaluation_of(fact: CheckEvaluated) -> AssetCheckEvaluation:
+    """Return what a check came to, as people ask for it."""
+    return AssetCheckEvaluation(
+        asset_key=AssetKey.from_user_string(fact.asset),
+        check_name=fact.check,
+        passed=fact.passed,
+        metadata=fact.metadata,
+        severity=AssetCheckSeverity(fact.severity),
+        description=fact.description,
+        blocking=fact.is_blocking,
+        partition=fact.partition,
+        data_version=fact.data_version,
+        run_id=fact.run_id,
+        timestamp=fact.at,
+    )
+
+
+def latest_evaluations(
+    log: EventLog, asset: str, check: str | None = None, partition: str | None = None
+) -> dict[tuple[str, str | None], AssetCheckEvaluation]:
+    """Return the newest evaluation of each check of an asset, or of one, by its name and partition."""
+    found: dict[tuple[str, str | None], AssetCheckEvaluation] = {}
+    for record in log.read(kinds={CheckEvaluated.kind}, asset=asset, newest_first=True):
+        fact = record.event
+        assert isinstance(fact, CheckEvaluated)
+        if check in (None, fact.check) and partition in (None, fact.partition):
+            found.setdefault((fact.check, fact.partition), evaluation_of(fact))
+    return found
 
 
 def materialized_partitions(log: EventLog, key: CoercibleToAssetKey) -> set[str]:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlorch.app.loading import load_value, tools_of
-from mlorch.definitions.checks import AssetCheckResult, AssetCheckSeverity
+from mlorch.definitions.checks import AssetCheckEvaluation
 from mlorch.definitions.graphs import GraphDefinition
 from mlorch.definitions.jobs import JobDefinition
-from mlorch.definitions.keys import AssetKey, key_text
+from mlorch.definitions.keys import key_text
 from mlorch.definitions.nodes import OpOutput
 from mlorch.definitions.reports import AssetMaterialization, AssetObservation
 from mlorch.definitions.signature import EMPTY
@@ -30,7 +30,7 @@ from mlorch.execution.hand import RunResult
 from mlorch.instance import Instance
 from mlorch.log import History, slot_name
 from mlorch.planning.plan import Plan, Unit
-from mlorch.queries import EventRecord
+from mlorch.queries import EventRecord, evaluation_of
 
 
 class ExecutionResult:
@@ -164,19 +164,9 @@ class ExecutionResult:
         """The checks that were evaluated, in order."""
         return self._result.checks
 
-    def get_asset_check_evaluations(self) -> list[AssetCheckResult]:
+    def get_asset_check_evaluations(self) -> list[AssetCheckEvaluation]:
         """Return what the checks came to, in order."""
-        return [
-            AssetCheckResult(
-                one.passed,
-                AssetKey.from_user_string(one.asset),
-                one.check,
-                one.metadata,
-                AssetCheckSeverity(one.severity),
-                one.description,
-            )
-            for one in self.checks
-        ]
+        return [evaluation_of(one) for one in self.checks]
 
     @property
     def all_events(self) -> list[Event]:

@@ -29,6 +29,7 @@ from mlorch.definitions.specs import AUTO, CONTENT, AssetIn, AssetSpec, Backfill
 from mlorch.errors import InvalidDefinitionError, nearest
 
 if TYPE_CHECKING:
+    from mlorch.definitions.freshness import FreshnessPolicy
     from mlorch.definitions.partitions import PartitionsDefinition
 
 
@@ -238,6 +239,7 @@ class AssetOptions(TypedDict, total=False):
     partitions_def: PartitionsDefinition | None
     op_tags: Mapping[str, Any] | None
     output_required: bool
+    freshness_policy: FreshnessPolicy | None
     backfill_policy: BackfillPolicy | None
     code_version: str | type[AUTO] | None
     data_version: type[CONTENT] | None
@@ -278,7 +280,9 @@ def map_asset_specs(
     return [func(one) if isinstance(one, AssetSpec) else one.map_asset_specs(func) for one in iterable]
 
 
-_SPEC_OPTIONS = ("metadata", "tags", "kinds", "owners", "group_name", "partitions_def", "code_version")
+_SPEC_OPTIONS = (
+    "metadata", "tags", "kinds", "owners", "group_name", "partitions_def", "code_version", "freshness_policy"
+)  # fmt: skip
 
 
 def _op_nodes(node: OpDefinition | GraphDefinition) -> Iterable[OpNode]:

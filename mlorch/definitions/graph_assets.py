@@ -11,12 +11,14 @@ from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.checks import AssetCheckSpec, check_specs_of
 from mlorch.definitions.declaring import chosen, edges_of, key_of, refuse_unknown
 from mlorch.definitions.graphs import GraphDefinition, compose
+from mlorch.definitions.hooks import with_hooks
 from mlorch.definitions.keys import CoercibleToAssetKey
 from mlorch.definitions.multi_assets import AssetOut
 from mlorch.definitions.nodes import GraphOut
 from mlorch.definitions.specs import AUTO, AssetIn, AssetSpec, BackfillPolicy
 
 if TYPE_CHECKING:
+    from mlorch.definitions.freshness import FreshnessPolicy
     from mlorch.definitions.partitions import PartitionsDefinition
 
 
@@ -36,6 +38,7 @@ class GraphAssetOptions(TypedDict, total=False):
     tags: Mapping[str, str] | None
     owners: Iterable[str] | None
     kinds: Iterable[str] | None
+    freshness_policy: FreshnessPolicy | None
     backfill_policy: BackfillPolicy | None
     code_version: str | type[AUTO] | None
     check_specs: Iterable[Any] | None
@@ -56,7 +59,9 @@ class GraphMultiAssetOptions(TypedDict, total=False):
     check_specs: Iterable[Any] | None
 
 
-_SPEC_OPTIONS = ("group_name", "partitions_def", "metadata", "tags", "owners", "kinds", "code_version")
+_SPEC_OPTIONS = (
+    "group_name", "partitions_def", "metadata", "tags", "owners", "kinds", "code_version", "freshness_policy"
+)  # fmt: skip
 
 
 @overload
@@ -130,7 +135,7 @@ def _composed(
     namespace: Mapping[str, Any],
     options: Mapping[str, Any],
 ) -> GraphDefinition:
-    of_graph = {"name": name, "out": outs, "config": options.get("config"), "hooks": options.get("hooks")}
+    of_graph = {"name": name, "out": outs, "config": options.get("config")}
     return compose(
         function, {one: value for one, value in of_graph.items() if value}, GraphDefinition, namespace
     )
@@ -142,7 +147,7 @@ def _defined(
     checks: tuple[AssetCheckSpec, ...],
     options: Mapping[str, Any],
 ) -> AssetsDefinition:
-    return AssetsDefinition(
+    made = AssetsDefinition(
         graph,
         specs,
         edges_of(graph, options.get("ins") or {}),
@@ -150,3 +155,4 @@ def _defined(
         backfill_policy=options.get("backfill_policy"),
         check_specs=checks,
     )
+    return with_hooks(made, options["hooks"]) if options.get("hooks") else made

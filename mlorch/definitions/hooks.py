@@ -96,7 +96,9 @@ def failure_hook(hook_fn: Callable[[Any], Any] | None = None, /, **options: Any)
 
 def with_hooks(assets: AssetsDefinition, hooks: Iterable[HookDefinition]) -> AssetsDefinition:
     """Return a copy of assets whose steps have these hooks besides their own."""
-    made = assets.placed({}, None)
+    # Not copy(): what can be imported is copied as itself.
+    made = object.__new__(type(assets))
+    vars(made).update(vars(assets))
     more = frozenset(hooks)
     made._nodes = {path: replace(one, hooks=one.hooks | more) for path, one in assets.op_nodes.items()}
     return made

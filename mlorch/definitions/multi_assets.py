@@ -15,10 +15,19 @@ from mlorch.definitions.declaring import Dependency, arguments_of, make_op, orde
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
 from mlorch.definitions.ops import Out
 from mlorch.definitions.signature import EMPTY, Signature, read_signature
-from mlorch.definitions.specs import AUTO, AssetDep, AssetIn, AssetSpec, BackfillPolicy, RetryPolicy
+from mlorch.definitions.specs import (
+    AUTO,
+    IO_MANAGER_KEY,
+    AssetDep,
+    AssetIn,
+    AssetSpec,
+    BackfillPolicy,
+    RetryPolicy,
+)
 from mlorch.errors import InvalidDefinitionError, nearest
 
 if TYPE_CHECKING:
+    from mlorch.definitions.freshness import FreshnessPolicy
     from mlorch.definitions.partitions import PartitionsDefinition
 
 
@@ -38,11 +47,15 @@ class AssetOut:
     owners: Iterable[str] | None = None
     tags: Mapping[str, str] | None = None
     kinds: Iterable[str] | None = None
+    freshness_policy: FreshnessPolicy | None = None
 
     def spec(self, name: str, **given: Any) -> AssetSpec:
         """Return the asset; `given` stands where the out says nothing."""
         key = AssetKey.from_user_string(key_text(self.key)) if self.key is not None else AssetKey(name)
-        named = ("description", "metadata", "group_name", "code_version", "owners", "tags", "kinds")
+        named = (
+            "description", "metadata", "group_name", "code_version", "owners", "tags", "kinds",
+            "freshness_policy",
+        )  # fmt: skip
         own = {one: getattr(self, one) for one in named if getattr(self, one) is not None}
         return AssetSpec(key.with_prefix(self.key_prefix) if self.key_prefix else key, **{**given, **own})
 
@@ -148,7 +161,7 @@ def _of_specs(
         name: Out(
             None,
             is_required=not spec.skippable,
-            io_manager_key=spec.metadata.get("dagster/io_manager_key"),
+            io_manager_key=spec.metadata.get(IO_MANAGER_KEY),
             metadata=spec.metadata,
         )
         for name, spec in specs.items()

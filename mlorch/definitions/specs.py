@@ -12,6 +12,7 @@ from mlorch.definitions.signature import EMPTY
 from mlorch.errors import InvalidDefinitionError
 
 if TYPE_CHECKING:
+    from mlorch.definitions.freshness import FreshnessPolicy
     from mlorch.definitions.mappings import PartitionMapping
     from mlorch.definitions.partitions import PartitionsDefinition
 
@@ -131,6 +132,10 @@ class BackfillPolicy:
         return BackfillPolicy(max_partitions_per_run)
 
 
+IO_MANAGER_KEY = "dagster/io_manager_key"
+"""In the metadata of an asset that is made elsewhere, the resource that reads it."""
+
+
 @dataclass(frozen=True, slots=True, init=False)
 class AssetSpec:
     """An asset without a function: alone in `Definitions` it is external, made elsewhere.
@@ -150,6 +155,7 @@ class AssetSpec:
     owners: tuple[str, ...] = ()
     skippable: bool = False
     """True where a function that makes several assets may leave it out."""
+    freshness_policy: FreshnessPolicy | None = None
     name: str = field(default="", init=False)
     """The key as text: "prefix/name"."""
 
@@ -167,6 +173,7 @@ class AssetSpec:
         kinds: Iterable[str] | None = None,
         owners: Iterable[str] | None = None,
         skippable: bool = False,
+        freshness_policy: FreshnessPolicy | None = None,
     ) -> None:
         name = key_text(key)
         for what, several in (("deps", deps), ("kinds", kinds), ("owners", owners)):
@@ -185,6 +192,7 @@ class AssetSpec:
             "kinds": tuple(sorted(kinds or ())),
             "owners": tuple(owners or ()),
             "skippable": skippable,
+            "freshness_policy": freshness_policy,
         }
         for attribute, value in given.items():
             object.__setattr__(self, attribute, value)
@@ -212,6 +220,10 @@ class AssetSpec:
             kinds=tuple({*self.kinds, *kinds}),
         )
 
+    def with_io_manager_key(self, io_manager_key: str) -> AssetSpec:
+        """Return a copy that names the resource which keeps or reads the value."""
+        return self.merge_attributes(metadata={IO_MANAGER_KEY: io_manager_key})
+
     def placed(self, renamed: Mapping[str, AssetKey], group_name: str | None) -> AssetSpec:
         """Return a copy under the new names of itself and of its dependencies, in a group if one is given."""
         deps = (AssetDep(renamed.get(d.key, d.key), partition_mapping=d.partition_mapping) for d in self.deps)
@@ -221,3 +233,25 @@ class AssetSpec:
             deps=tuple(deps),
             group_name=group_name or self.group_name,
         )
+
+
+def SourceAsset(
+    key: CoercibleToAssetKey,
+    metadata: Mapping[str, Any] | None = None,
+    io_manager_key: str | None = None,
+    *,
+    description: str | None = None,
+    partitions_def: PartitionsDefinition | None = None,
+    group_name: str | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> AssetSpec:
+    """Return the spec of an asset that is made elsewhere, by the name that it had before AssetSpec."""
+    spec = AssetSpec(
+        key,
+        metadata=metadata,
+        description=description,
+        partitions_def=partitions_def,
+        group_name=group_name,
+        tags=tags,
+    )
+    return spec if io_manager_key is None else spec.with_io_manager_key(io_manager_key)

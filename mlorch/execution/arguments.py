@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from mlorch.definitions.asset_checks import AssetChecksDefinition
 from mlorch.definitions.io import InputContext, OutputContext
 from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.resources import RequiredResources
@@ -137,7 +138,7 @@ def _parts(
 
 def owner_name(call: Call) -> str:
     """Return what messages call the step's function: "asset 'x'" or "op 'y'"."""
-    if call.checked or (call.checks and not call.slots):
+    if isinstance(call.owner, AssetChecksDefinition):
         return f"check {call.step!r}"
     return f"asset {call.asset!r}" if call.asset and not call.path else f"op {call.step!r}"
 

@@ -54,7 +54,7 @@ class Caller:
             targets=tuple(self._targets(unit, step.node.path, run)) if unit.slots else (),
             mapping_key=step.mapping_key,
             checks=_checks(unit, step.node.path) if unit.owner.check_specs else (),
-            checked=tuple(map(self._history.current, unit.checked)),
+            checked=tuple(map(self._history.current, _about(unit, step.node.path))),
             hooks=step.node.hooks,
             retries=step.node.retry_policy.max_retries if step.node.retry_policy is not None else 0,
         )
@@ -110,7 +110,8 @@ class Caller:
 
     def _read(self, read: Read, name: str, annotation: Any) -> Argument:
         dependency = read.dependency
-        upstream = self._assessment.graph.nodes[dependency.key].spec
+        graph = self._assessment.graph
+        upstream, reader = graph.nodes[dependency.key].spec, graph.reader(dependency)
         return Argument(
             name,
             annotation,
@@ -118,9 +119,7 @@ class Caller:
             partitions_def=upstream.partitions_def,
             metadata=dependency.metadata,
             upstream_metadata=upstream.metadata,
-            input_manager_key=f"resource:{dependency.input_manager_key}"
-            if dependency.input_manager_key is not None
-            else None,
+            input_manager_key=f"resource:{reader}" if reader is not None else None,
         )
 
     def _kept(self, slot: Slot) -> Kept:
@@ -155,3 +154,8 @@ def _checks(unit: Unit, path: str) -> tuple[AssetCheckSpec, ...]:
         return tuple(spec for spec in unit.maker.checks_at(path) if spec.key in chosen)
     made = {slot[0] for slot in unit.slots}
     return tuple(spec for spec in unit.maker.checks_at(path) if str(spec.asset_key) in made)
+
+
+def _about(unit: Unit, path: str) -> tuple[Slot, ...]:
+    """Return what other steps made and an op may check: its assets, or those of the graph that it is in."""
+    return unit.checked or (unit.slots if path and unit.owner.check_specs else ())

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 def select_checks(
     selection: CoercibleToAssetSelection | None, graph: AssetGraph
 ) -> tuple[AssetCheckKey, ...]:
-    """Return the checks that run with a selection, in the order of the definitions; None means every one.
+    """Return the checks that run with a selection, in the order of the definitions.
 
-    Assets bring their checks along. Raises InvalidSelectionError where a check is named that does not exist.
+    Assets bring their checks along. None means those of all that is made here, or every one where nothing is.
+    Raises InvalidSelectionError where a check is named that does not exist.
     """
-    if not graph.checks or selection is None:
-        return tuple(graph.checks)
+    if selection is None:
+        made = [key for key in graph.checks if graph.nodes[str(key.asset_key)].definition is not None]
+        return tuple(made or graph.checks)
     found = _find(coerced(selection), graph)
     return tuple(key for key in graph.checks if key in found)
 

@@ -13,7 +13,13 @@ from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.config import make_config, plain_config
 from mlorch.definitions.partitions import PartitionKeyRange
 from mlorch.execution.capture import Captured
-from mlorch.execution.context import AssetExecutionContext, OpExecutionContext, Surroundings
+from mlorch.execution.context import (
+    AssetCheckExecutionContext,
+    AssetExecutionContext,
+    OpExecutionContext,
+    Surroundings,
+)
+from mlorch.execution.hooks import HookContext
 from mlorch.instance import Instance
 from mlorch.testing.resources import GivenResources, opened_resources
 
@@ -125,6 +131,68 @@ def build_op_context(
     return DirectOpExecutionContext(
         _surroundings(given, cleanups), _partitions(partition_key, partition_key_range), cleanups
     )
+
+
+class DirectAssetCheckExecutionContext(DirectAssetExecutionContext, AssetCheckExecutionContext):
+    """The same, for checks."""
+
+    def mlorch_enter(self, called: Any) -> None:
+        super().mlorch_enter(called)
+        self._around = replace(self._around, checks=tuple(getattr(called, "check_specs", ())))
+
+
+def build_asset_check_context(
+    resources: Mapping[str, Any] | None = None,
+    resources_config: Mapping[str, Any] | None = None,
+    asset_config: Any = None,
+    instance: Instance | None = None,
+    *,
+    partition_key: str | None = None,
+) -> DirectAssetCheckExecutionContext:
+    """Return a context to call checks with, otherwise as for assets."""
+    cleanups = ExitStack()
+    given = _Given(resources, resources_config, asset_config, instance, None)
+    return DirectAssetCheckExecutionContext(
+        _surroundings(given, cleanups), _partitions(partition_key, None), cleanups
+    )
+
+
+class DirectHookContext(HookContext):
+    """The same, for hooks. Left as a context manager it tears down the resources that were asked for."""
+
+    cleanups: ExitStack
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cleanups.close()
+
+
+def build_hook_context(
+    resources: Mapping[str, Any] | None = None,
+    op: Any = None,
+    run_id: str | None = None,
+    job_name: str | None = None,
+    op_exception: BaseException | None = None,
+    *,
+    instance: Instance | None = None,
+    op_output_values: Mapping[str, Any] | None = None,
+) -> DirectHookContext:
+    """Return a context to call hooks with; resources are set up when they are first asked for."""
+    cleanups = ExitStack()
+    context = DirectHookContext(
+        run_id or "EPHEMERAL",
+        getattr(op, "name", "the test"),
+        op,
+        job_name=job_name,
+        op_exception=op_exception,
+        op_output_values=op_output_values or {},
+        resources=GivenResources(cleanups.enter_context(opened_resources(resources, instance))),
+        open_instance=cache(lambda: instance or Instance.ephemeral()),
+    )
+    context.cleanups = cleanups
+    return context
 
 
 class _Given(NamedTuple):
