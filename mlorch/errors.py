@@ -169,6 +169,17 @@ class RunFailedError(MlorchError):
     exit_code = 1
 
 
+# The names that people know, for their `except` clauses.
+DagsterError = MlorchError
+DagsterInvalidConfigError = InvalidConfigError
+DagsterInvalidDefinitionError = InvalidDefinitionError
+DagsterInvalidInvocationError = UserError
+DagsterInvalidSubsetError = InvalidSelectionError
+DagsterInvariantViolationError = UserError
+DagsterTypeCheckDidNotPass = TypeCheckError
+DagsterUnknownPartitionError = UnknownPartitionError
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the known name nearest to `name`, or ""."""
     found = get_close_matches(name, list(known), n=1, cutoff=0.6)

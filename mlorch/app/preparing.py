@@ -159,8 +159,9 @@ def resource_names(owner: Owner, graph: AssetGraph | None) -> Iterator[str]:
     if graph is None or not isinstance(owner, AssetsDefinition):
         return
     for dependency in owner.dependencies:
-        if dependency.input_manager_key is not None:
-            yield dependency.input_manager_key
+        reader = graph.reader(dependency)
+        if reader is not None:
+            yield reader
         above = graph.nodes[dependency.key].definition
         if above is not None:
             for node in above.op_nodes.values():

@@ -13,7 +13,7 @@ from mlorch.definitions.checks import AssetCheckKey
 from mlorch.definitions.declaring import Dependency, orders_of
 from mlorch.definitions.inference import default_mapping
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
-from mlorch.definitions.specs import AUTO, AssetSpec
+from mlorch.definitions.specs import AUTO, IO_MANAGER_KEY, AssetSpec
 from mlorch.errors import InvalidDefinitionError, MissingDefinitionError, nearest
 
 if TYPE_CHECKING:
@@ -88,6 +88,16 @@ class AssetGraph:
         if name not in self.nodes:
             raise InvalidDefinitionError(f"there is no asset {name!r}{nearest(name, self.nodes)}")
         return self.nodes[name]
+
+    def reader(self, dependency: Dependency) -> str | None:
+        """Return the resource that reads an argument in the place of the IO manager that kept the value.
+
+        The consumer names it, or the spec of what is made elsewhere; None where neither does.
+        """
+        upstream = self.nodes[dependency.key]
+        if dependency.input_manager_key is None and upstream.is_external:
+            return upstream.spec.metadata.get(IO_MANAGER_KEY)
+        return dependency.input_manager_key
 
     def mapping(self, key: str, dependency: Dependency) -> PartitionMapping:
         """Return the declared partition mapping of an edge, or the one Dagster infers."""

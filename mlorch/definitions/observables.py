@@ -96,7 +96,9 @@ def _define(
     named = ("metadata", "group_name", "partitions_def", "tags")
     description = options.get("description") or inspect.getdoc(function)
     spec = AssetSpec(key, description=description, **chosen(options, named))
-    out = Out(None, io_manager_key=options.get("io_manager_key"), metadata=spec.metadata)
+    if options.get("io_manager_key") is not None:
+        spec = spec.with_io_manager_key(options["io_manager_key"])
+    out = Out(None, metadata=spec.metadata)
     return AssetsDefinition(
         make_op(function, "__".join(key.path), signature, {"result": out}, options),
         {"result": spec},
