@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Protocol
 from mlorch.app.holding import holding
 from mlorch.app.mirroring import DVC, store_of
 from mlorch.errors import BusyError
-from mlorch.events import AssetMaterialized, RunFinished, RunStarted
+from mlorch.events import AssetMaterialized
 from mlorch.instance import Instance
 from mlorch.log import EventLog, Record, follow
 from mlorch.mirrors.dvc import DvcMirror
-from mlorch.mirrors.mlflow import MlflowMirror, MlflowStore
+from mlorch.mirrors.mlflow import TOLD, MlflowMirror, MlflowStore
 from mlorch.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Tell = Callable[..., None]
 
 _MADE = (AssetMaterialized.kind,)
-_TOLD = (RunStarted.kind, *_MADE, RunFinished.kind)
+_TOLD = tuple(one.kind for one in TOLD)
 _BATCH = 20
 _TURN = (":mirror", None)
 _LOOK = 0.1
@@ -161,7 +161,7 @@ class Following:
         self._pause = dict.fromkeys(self._due, self._first_pause)
         self._lines: dict[str, None] = {}
 
-    def run(self, turn: Callable[[], AbstractContextManager[None]]) -> bool:
+    def run(self, turn: Callable[[], AbstractContextManager[object]]) -> bool:
         """Follow until the command is over and all was told, or can't be; report; return whether all was.
 
         `turn` raises BusyError while another process tells; it tells ours too, as far as it gets.

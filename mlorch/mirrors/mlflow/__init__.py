@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mlorch.mirrors.mlflow.mirror import MlflowMirror
+from mlorch.mirrors.mlflow.mirror import TOLD, MlflowMirror
 from mlorch.mirrors.mlflow.store import MlflowStore, materialization_in, quiet
 
-__all__ = ["MlflowMirror", "MlflowStore", "materialization_in", "quiet"]
+__all__ = ["TOLD", "MlflowMirror", "MlflowStore", "materialization_in", "quiet"]

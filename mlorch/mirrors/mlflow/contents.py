@@ -7,17 +7,19 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping
 
-from mlorch.events import AssetMaterialized, Input, Json, RunStarted
+from mlorch.events import BACKFILL_TAG, AssetMaterialized, BackfillStarted, Input, Json, RunStarted
 from mlorch.log import slot_name
 from mlorch.mirrors.mlflow.history import Origin, Read
 from mlorch.mirrors.mlflow.versions import by_asset, changed, flat, short, version_of
 
 MATERIALIZATION = "mlorch.materialization_id"
 RUN = "mlorch.run_id"
+BACKFILL = "mlorch.backfill_id"
 ROLE = "mlorch.role"
 """Tag that tells runs apart: "materialization", "backfill" or "job"."""
 NOTE = "mlflow.note.content"
 PARENT = "mlflow.parentRunId"
+STATUS = {"SUCCESS": "FINISHED", "FAILURE": "FAILED", "CANCELED": "KILLED"}
 
 PARAM_LENGTH = 6_000
 TAG_LENGTH = 8_000
@@ -108,18 +110,23 @@ def tags(origin: Origin) -> dict[str, str]:
     return tidy_tags(found)
 
 
-def source_tags(run: RunStarted) -> dict[str, Json]:
+def source_tags(start: RunStarted | BackfillStarted) -> dict[str, Json]:
     """Return who started a run, with what command, from which commit, under MLflow's own names."""
-    git = run.git or {}
-    return {
-        "mlorch.job": run.job,
-        "mlorch.host": run.source.get("host"),
-        "mlflow.user": run.source.get("user"),
-        "mlflow.source.name": run.source.get("command"),
+    found = {
+        BACKFILL: start.tags.get(BACKFILL_TAG),
+        "mlorch.host": start.source.get("host"),
+        "mlflow.user": start.source.get("user"),
+        "mlflow.source.name": start.source.get("command"),
         "mlflow.source.type": "LOCAL",
-        "mlflow.source.git.commit": git.get("commit"),
-        "mlorch.git.dirty": "true" if git.get("dirty") else None,
     }
+    if isinstance(start, RunStarted):
+        git = start.git or {}
+        found |= {
+            "mlorch.job": start.job,
+            "mlflow.source.git.commit": git.get("commit"),
+            "mlorch.git.dirty": "true" if git.get("dirty") else None,
+        }
+    return found
 
 
 def tidy_tags(found: Mapping[str, Json]) -> dict[str, str]:
@@ -132,7 +139,7 @@ def tidy_tags(found: Mapping[str, Json]) -> dict[str, str]:
 def metrics(event: AssetMaterialized) -> list[Point]:
     """Return rows, bytes, seconds and what the user logged, series point by point."""
     found: dict[str, Json] = {"rows": event.metadata.get("rows"), "bytes": event.size}
-    if event.started_at:
+    if event.started_at and event.started_at != event.at:
         found["seconds"] = event.at - event.started_at
     found.update(event.metrics)
     points: list[Point] = []

@@ -1,12 +1,17 @@
-"""Job runs, and in a backfill the run of each asset under which its partitions stand."""
+"""Job runs, under which stands what they made."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-from mlorch.events import AssetMaterialized, RunFinished, RunStarted, StepFailed
-from mlorch.log import EventLog
+from mlorch.definitions.tags import PARENT as RETRIED
+from mlorch.definitions.tags import tag_of
+from mlorch.events import RunFinished, RunStarted
+from mlorch.log import EventLog, Slot
+from mlorch.mirrors.mlflow.backfills import Backfills
+from mlorch.mirrors.mlflow.checks import Checks
 from mlorch.mirrors.mlflow.contents import (
     NAME_LENGTH,
     NOTE,
@@ -14,63 +19,62 @@ from mlorch.mirrors.mlflow.contents import (
     PARENT,
     ROLE,
     RUN,
+    STATUS,
     cut,
     key,
     milliseconds,
     source_tags,
-    tidy_tags,
 )
 from mlorch.mirrors.mlflow.experiments import Experiments
 from mlorch.mirrors.mlflow.history import History, Origin
-from mlorch.mirrors.mlflow.lineage import JSON, MARKDOWN, job_json, job_markdown, job_name, made_table
+from mlorch.mirrors.mlflow.lineage import JSON, MARKDOWN, span
 from mlorch.mirrors.mlflow.notes import job_note
+from mlorch.mirrors.mlflow.outcomes import Outcome, outcome_of
 from mlorch.mirrors.mlflow.places import Place, Places
+from mlorch.mirrors.mlflow.summaries import job_json, job_markdown, job_name
 from mlorch.mirrors.mlflow.versions import flat
 
-STATUS = {"SUCCESS": "FINISHED", "FAILURE": "FAILED", "CANCELED": "KILLED"}
-
 _PARAMS = 100
-_ENDS = (AssetMaterialized.kind, StepFailed.kind)
 
 
 class Jobs:
     """Opens a run of MLflow for each run of mlorch, and closes it when that ends."""
 
-    def __init__(self, client: Any, experiments: Experiments, places: Places) -> None:
+    def __init__(self, client: Any, experiments: Experiments, places: Places, backfills: Backfills) -> None:
         self._client = client
         self._experiments = experiments
         self._places = places
+        self._backfills = backfills
+        self._checks = Checks(client, places)
 
     def open(self, run: RunStarted) -> Place:
         """Return the job run, made now where it is not there yet."""
-        place = self._places.job(run.run_id)
+        place = self._places.job(run)
         if place is None:
             tags = {**run.tags, **source_tags(run), ROLE: "job", RUN: run.run_id}
-            place = self._make(self._experiments.jobs(), job_name(run), run, tidy_tags(tags))
+            backfill = self._backfills.of(run)
+            if backfill is not None:
+                tags[PARENT] = self._backfills.open(backfill).run
+            place = self._backfills.make(self._experiments.jobs(), job_name(run), run.at, tags)
             self._places.remember("job", run.run_id, place)
         return place
 
-    def parent(self, origin: Origin, experiment: str) -> Place | None:
-        """Return the run that a materialization's own stands under: the job run, or its asset's backfill."""
+    def parent(self, origin: Origin) -> Place | None:
+        """Return the run that a materialization's stands under: the job run, or that of many partitions."""
         run, event = origin.run, origin.event
         if run is None:
             return None
-        job = self.open(run)
-        if len(run.partitions) < 2 or event.partition is None:
-            return job
-        place = self._places.backfill(run.run_id, event.asset)
-        if place is None:
-            tags = {
-                ROLE: "backfill",
-                RUN: run.run_id,
-                PARENT: job.run,
-                "mlorch.asset": event.asset,
-                NOTE: f"What one run made: [{job_name(run)}]({job.url}).",
-                **source_tags(run),
-            }
-            place = self._make(experiment, f"{event.asset}[…]", run, tidy_tags(tags))
-            self._places.remember("backfill", f"{run.run_id}:{event.asset}", place)
-        return place
+        backfill = self._backfills.of(run)
+        if event.partition is None:
+            return self.open(run)
+        if backfill is not None:
+            keys = backfill.targets.get(event.asset) or ()
+            if len(keys) > 1:
+                above = self._backfills.open(backfill)
+                return self._backfills.above(backfill, event.asset, span(event.asset, keys), above)
+        elif len(run.partitions) > 1:
+            return self._backfills.above(run, event.asset, f"{event.asset}[…]", self.open(run))
+        return self.open(run)
 
     def close(self, end: RunFinished, history: History, log: EventLog) -> None:
         """Write what a run made and what failed, and end its runs in MLflow; the job run comes last."""
@@ -80,56 +84,54 @@ class Jobs:
         place = self.open(run)
         if place.is_whole:
             return
-        ends = [record.event for record in log.read(kinds=_ENDS, run_id=end.run_id)]
-        made = [one for one in ends if isinstance(one, AssetMaterialized)]
-        failed = [one for one in ends if isinstance(one, StepFailed)]
-        self._write(place, run, end, made, failed)
-        for asset, backfill in self._places.backfills(end.run_id):
-            if not backfill.is_whole:
-                self._close_backfill(backfill, asset, end, [*made, *failed])
+        outcome = outcome_of(run, end, log)
+        places = {
+            one.materialization_id: self._places.materialization(one.materialization_id)
+            for one in outcome.made
+        }
+        urls = {name: found.url for name, found in places.items() if found is not None}
+        outcome = replace(outcome, urls=urls)
+        self._checks.tell(outcome.checks)
+        self._write(place, outcome, self._earlier(run, history))
+        for asset, above in list(self._places.backfills(end.run_id)):
+            self._close_above(above, asset, outcome)
         self._client.set_terminated(place.run, STATUS.get(end.status, "FAILED"), milliseconds(end.at))
         self._places.remember("job", end.run_id, place._replace(is_whole=True))
 
-    def _close_backfill(
-        self, place: Place, asset: str, end: RunFinished, ends: Sequence[AssetMaterialized | StepFailed]
-    ) -> None:
-        mine = [one for one in ends if one.asset == asset]
-        partitions = sorted(one.partition or "" for one in mine)
-        name = f"{asset}[{partitions[0]} … {partitions[-1]}]"
-        self._client.update_run(place.run, name=cut(name, NAME_LENGTH))
-        is_broken = any(isinstance(one, StepFailed) for one in mine)
-        status = "FAILED" if is_broken else "KILLED" if end.status == "CANCELED" else "FINISHED"
-        self._client.set_terminated(place.run, status, milliseconds(end.at))
+    def _close_above(self, place: Place, asset: str, outcome: Outcome) -> None:
+        made = _of(asset, [(one.asset, one.partition) for one in outcome.made])
+        failed = _of(asset, [slot for one in outcome.failed for slot in one.failed])
+        if not place.is_whole:
+            name = span(asset, sorted([*made, *failed]))
+            self._client.update_run(place.run, name=cut(name, NAME_LENGTH))
+        self._backfills.end(place, f"{outcome.run.run_id}:{asset}", (len(made), len(failed)), outcome.end)
 
-    def _write(
-        self,
-        place: Place,
-        run: RunStarted,
-        end: RunFinished,
-        made: list[AssetMaterialized],
-        failed: list[StepFailed],
-    ) -> None:
+    def _earlier(self, run: RunStarted, history: History) -> str | None:
+        """Return the page of the run that this one tries again."""
+        name = tag_of(run.tags, RETRIED)
+        earlier = history.run(name) if name is not None else None
+        place = self._places.job(earlier) if earlier is not None else None
+        return place.url if place is not None else None
+
+    def _write(self, place: Place, outcome: Outcome, earlier: str | None) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
-        urls = {
-            one.materialization_id: found.url
-            for one in made
-            if (found := self._places.materialization(one.materialization_id)) is not None
-        }
+        run, end = outcome.run, outcome.end
         now = milliseconds(end.at)
         numbers = {**end.counts, "seconds": end.at - run.at}
+        if outcome.checks:
+            failed = len(outcome.failed_checks)
+            numbers |= {"checks passed": len(outcome.checks) - failed, "checks failed": failed}
         metrics = [Metric(key(name), float(value), now, 0) for name, value in numbers.items()]
         params = [Param(name, value) for name, value in _params(run) if name not in place.params]
-        note = RunTag(NOTE, job_note(end, made_table(made, urls), failed))
+        note = RunTag(NOTE, job_note(outcome, earlier))
         self._client.log_batch(place.run, metrics=metrics, params=params[:_PARAMS], tags=[note])
-        self._client.log_text(place.run, job_markdown(run, end, made, failed, urls), MARKDOWN)
-        self._client.log_text(place.run, job_json(run, end, made, failed, urls), JSON)
+        self._client.log_text(place.run, job_markdown(outcome), MARKDOWN)
+        self._client.log_text(place.run, job_json(outcome), JSON)
 
-    def _make(self, experiment: str, name: str, run: RunStarted, tags: dict[str, str]) -> Place:
-        made = self._client.create_run(
-            experiment, start_time=milliseconds(run.at), tags=tags, run_name=cut(name, NAME_LENGTH)
-        )
-        return Place(experiment, made.info.run_id)
+
+def _of(asset: str, slots: Iterable[Slot]) -> list[str]:
+    return [partition or "" for key, partition in slots if key == asset]
 
 
 def _params(run: RunStarted) -> Iterable[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The lineage of a run as files: lineage.md for people, lineage.json for programs."""
+"""The lineage of a value as files: lineage.md for people, lineage.json for programs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from mlorch.events import AssetMaterialized, Input, Json, RunFinished, RunStarted, StepFailed
+from mlorch.events import AssetMaterialized, Input
 from mlorch.log import slot_name
 from mlorch.mirrors.mlflow.history import Origin, Read
 from mlorch.mirrors.mlflow.versions import short, version_of
 
 MARKDOWN, JSON = "lineage.md", "lineage.json"
 
-_MOST_ROWS = 1_000
 _MOST_PARTITIONS = 12
 
 Urls = Mapping[str, str]
@@ -58,7 +57,7 @@ def _upstream_row(reads: Sequence[Read], urls: Urls) -> tuple[str, str, str, str
     if len(reads) == 1:
         name, url = slot_name(first[:2]), urls.get(reads[0].name)
     else:
-        name, url = _span(first.asset, [read.one.partition or "" for read in reads]), None
+        name, url = span(first.asset, [read.one.partition or "" for read in reads]), None
     codes = sorted({short(read.code_version) for read in reads if read.code_version})
     made = [read.fact.at for read in reads if read.fact is not None]
     return (
@@ -69,7 +68,8 @@ def _upstream_row(reads: Sequence[Read], urls: Urls) -> tuple[str, str, str, str
     )
 
 
-def _span(asset: str, partitions: Sequence[str]) -> str:
+def span(asset: str, partitions: Sequence[str]) -> str:
+    """Return the name of several partitions: the first, the last and how many they are."""
     return f"{asset}[{partitions[0]} … {partitions[-1]}] ({len(partitions):,})"
 
 
@@ -94,9 +94,9 @@ def lineage_markdown(origin: Origin, urls: Urls) -> str:
 def lineage_json(origin: Origin, urls: Urls) -> str:
     """Return the graph of everything that a materialization came from, each node by its name."""
     event = origin.event
-    nodes = {read.name: {**_node(read.one, read.fact), "page": urls.get(read.name)} for read in _all(origin)}
+    nodes = {read.name: {**node(read.one, read.fact), "page": urls.get(read.name)} for read in _all(origin)}
     document = {
-        **_node(Input(event.asset, event.partition, event.data_version, None), event),
+        **node(Input(event.asset, event.partition, event.data_version, None), event),
         "environment": dict(event.environment),
         "git": dict(origin.run.git) if origin.run is not None and origin.run.git else None,
         "upstream": nodes,
@@ -109,14 +109,15 @@ def _all(origin: Origin) -> Iterable[Read]:
     return (*origin.direct, *origin.indirect)
 
 
-def _node(one: Input, fact: object) -> dict[str, Any]:
-    node: dict[str, Any] = {
+def node(one: Input, fact: object) -> dict[str, Any]:
+    """Return what is told of one version of an asset partition."""
+    found: dict[str, Any] = {
         "asset": one.asset,
         "partition": one.partition,
         "data_version": one.data_version,
     }
     if isinstance(fact, AssetMaterialized):
-        node |= {
+        found |= {
             "code_version": fact.code_version,
             "config": fact.config,
             "content_hash": fact.content_hash,
@@ -124,74 +125,4 @@ def _node(one: Input, fact: object) -> dict[str, Any]:
             "at": datetime.fromtimestamp(fact.at, UTC).isoformat(),
             "inputs": [Read(each, None).name for each in fact.inputs],
         }
-    return node
-
-
-def job_markdown(
-    run: RunStarted,
-    end: RunFinished,
-    made: Sequence[AssetMaterialized],
-    failed: Sequence[StepFailed],
-    urls: Urls,
-) -> str:
-    """Return a table of what a run made, each with a link to its own run, and of what failed."""
-    lines = [f"# {cell(job_name(run))}", "", f"{end.status}, {moment(run.at)} to {moment(end.at)}.", ""]
-    if failed:
-        lines += [*table(("failed", "error"), (_failure(one) for one in failed)), ""]
-    return "\n".join([*lines, *made_table(made, urls)]) + "\n"
-
-
-def made_table(made: Sequence[AssetMaterialized], urls: Urls) -> list[str]:
-    """Return the lines of a table of materializations, each with a link to its own run."""
-    rows = [
-        (
-            link(slot_name((one.asset, one.partition)), urls.get(one.materialization_id)),
-            f"`{cell(short(one.data_version))}`",
-            cell(short(one.code_version)),
-            ", ".join(dict.fromkeys(each.asset for each in one.inputs)),
-        )
-        for one in made[:_MOST_ROWS]
-    ]
-    lines = table(("made", "data version", "code version", "from"), rows)
-    if len(made) > _MOST_ROWS:
-        lines += ["", f"{len(made) - _MOST_ROWS:,} more stand in {JSON}."]
-    return lines
-
-
-def _failure(one: StepFailed) -> tuple[str, str]:
-    return cell(one.step), cell(f"{one.error.get('type', 'Error')}: {one.error.get('message', '')}"[:500])
-
-
-def job_json(
-    run: RunStarted,
-    end: RunFinished,
-    made: Sequence[AssetMaterialized],
-    failed: Sequence[StepFailed],
-    urls: Urls,
-) -> str:
-    """Return what a run made, with the exact versions that went in."""
-    document: dict[str, Json] = {
-        "run_id": run.run_id,
-        "job": run.job,
-        "status": end.status,
-        "git": dict(run.git) if run.git else None,
-        "made": [
-            {
-                **_node(Input(one.asset, one.partition, one.data_version, None), one),
-                "page": urls.get(one.materialization_id),
-            }
-            for one in made
-        ],
-        "failed": [{"step": one.step, **one.error} for one in failed],
-    }
-    return json.dumps(document, indent=1, ensure_ascii=False, default=str)
-
-
-def job_name(run: RunStarted) -> str:
-    """Return "job [partition]", or what was selected where the run is of no job."""
-    name = run.job or " ".join(run.selection) or "materialize"
-    if not run.partitions:
-        return name
-    return (
-        f"{name} {_span('', run.partitions)}" if len(run.partitions) > 1 else f"{name} [{run.partitions[0]}]"
-    )
+    return found

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlorch.definitions.io import ValueStore
-from mlorch.events import AssetMaterialized, RunFinished, RunStarted
+from mlorch.events import AssetMaterialized, BackfillFinished, BackfillStarted, RunFinished, RunStarted
 from mlorch.log import EventLog, Record
+from mlorch.mirrors.mlflow.backfills import Backfills
 from mlorch.mirrors.mlflow.experiments import Experiments
 from mlorch.mirrors.mlflow.history import History
 from mlorch.mirrors.mlflow.jobs import Jobs
@@ -15,6 +16,9 @@ from mlorch.mirrors.mlflow.models import Models
 from mlorch.mirrors.mlflow.places import Places
 from mlorch.mirrors.mlflow.runs import Runs
 from mlorch.mirrors.mlflow.store import MlflowStore, connect, quiet
+
+TOLD = (AssetMaterialized, BackfillFinished, BackfillStarted, RunFinished, RunStarted)
+"""The facts that something is written for when they come."""
 
 # What MLflow answers where the question was wrong; anything else may go better later.
 _HOPELESS = frozenset({
@@ -47,9 +51,7 @@ class MlflowMirror:
 
     def handle(self, records: Sequence[Record]) -> None:
         """Write what the records say. Raises what MLflow raises where it can't be reached."""
-        if not any(
-            isinstance(record.event, RunStarted | AssetMaterialized | RunFinished) for record in records
-        ):
+        if not any(isinstance(record.event, TOLD) for record in records):
             return
         self.open()
         with quiet():
@@ -85,12 +87,17 @@ class MlflowMirror:
             self.written += self._runs.write(record, self._history)
         elif isinstance(event, RunFinished):
             self._jobs.close(event, self._history, self._log)
+        elif isinstance(event, BackfillStarted):
+            self._backfills.begin(record)
+        elif isinstance(event, BackfillFinished):
+            self._backfills.close(event)
 
     def _forget(self) -> None:
         experiments = Experiments(self._client, self._store)
         places = Places(self._client, experiments)
         self._history = History(self._log)
-        self._jobs = Jobs(self._client, experiments, places)
+        self._backfills = Backfills(self._client, experiments, places, self._log)
+        self._jobs = Jobs(self._client, experiments, places, self._backfills)
         models = Models(self._client, self._values, self._store.folder)
         self._runs = Runs(self._client, experiments, places, self._jobs, models)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from mlorch.events import AssetMaterialized, RunFinished, StepFailed
+from mlorch.events import AssetMaterialized, StepFailed
 from mlorch.log import slot_name
 from mlorch.mirrors.mlflow.contents import TAG_LENGTH, cut
 from mlorch.mirrors.mlflow.history import Origin
 from mlorch.mirrors.mlflow.lineage import Urls, cell, link, moment, table, upstream_rows
+from mlorch.mirrors.mlflow.outcomes import Outcome, failure_name
+from mlorch.mirrors.mlflow.summaries import made_table
 from mlorch.mirrors.mlflow.versions import changes
 
 _MOST_ROWS = 30
@@ -38,21 +40,34 @@ def _what_changed(event: AssetMaterialized, previous: AssetMaterialized | None) 
     )
 
 
-def job_note(end: RunFinished, made: Sequence[str], failed: Sequence[StepFailed]) -> str:
-    """Return how a run ended: what failed and why, then the table of what it made."""
+def job_note(outcome: Outcome, earlier: str | None = None) -> str:
+    """Return how a run ended: what failed and why, then the table of what it made.
+
+    `earlier` is the page of the run that it tries again.
+    """
+    end = outcome.end
     lines = [f"{end.status}{': ' + end.reason if end.reason else ''}"]
-    for one in failed[:_MOST_FAILURES]:
-        error = one.error
-        lines += [
-            "",
-            f"**{cell(one.step)}** failed: {cell(str(error.get('type')))}: {cell(str(error.get('message')))}",
-        ]
-        traceback = str(error.get("traceback") or "").strip()
-        if traceback:
-            lines += ["", "```", traceback[-_TRACEBACK:].replace("```", "'''"), "```"]
-    if len(failed) > _MOST_FAILURES:
-        lines += ["", f"{len(failed) - _MOST_FAILURES:,} more steps failed."]
-    return cut("\n".join([*lines, "", *made]), TAG_LENGTH)
+    if earlier is not None:
+        lines += ["", f"Tries [an earlier run]({earlier}) again."]
+    for one in outcome.failed[:_MOST_FAILURES]:
+        lines += ["", *_failure(one)]
+    if len(outcome.failed) > _MOST_FAILURES:
+        lines += ["", f"{len(outcome.failed) - _MOST_FAILURES:,} more steps failed."]
+    for check in outcome.failed_checks[:_MOST_FAILURES]:
+        name = slot_name((check.asset, check.partition))
+        why = f": {cell(check.description)}" if check.description else ""
+        lines += ["", f"**{cell(name)}** failed the check {cell(check.check)} ({check.severity}){why}"]
+    return cut("\n".join([*lines, "", *made_table(outcome.made, outcome.urls)]).rstrip(), TAG_LENGTH)
+
+
+def _failure(one: StepFailed) -> list[str]:
+    error = one.error
+    name = cell(failure_name(one))
+    lines = [f"**{name}** failed: {cell(str(error.get('type')))}: {cell(str(error.get('message')))}"]
+    traceback = str(error.get("traceback") or "").strip()
+    if traceback:
+        lines += ["", "```", traceback[-_TRACEBACK:].replace("```", "'''"), "```"]
+    return lines
 
 
 def experiment_note(description: str, views: Mapping[str, str], upstreams: Mapping[str, str]) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from mlorch.events import AssetMaterialized
-from mlorch.mirrors.mlflow.contents import MATERIALIZATION, ROLE, RUN
+from mlorch.events import AssetMaterialized, BackfillStarted, RunStarted
+from mlorch.mirrors.mlflow.contents import MATERIALIZATION, ROLE, RUN, milliseconds
 from mlorch.mirrors.mlflow.experiments import Experiments
 from mlorch.mirrors.mlflow.history import Read
 from mlorch.mirrors.mlflow.views import run_url
 
+Start = RunStarted | BackfillStarted
+
 _PAGE = 500
 _MOST_SEARCHES = 40
+_NEWEST_FIRST = "attributes.start_time DESC"
 
 
 class Place(NamedTuple):
@@ -33,7 +36,8 @@ class Places:
     """Knows the runs that were written before.
 
     For each run of mlorch MLflow is asked once: as the job run is the first thing that is written,
-    nothing else needs to be looked for where there is none.
+    nothing else needs to be looked for where there is none. Of what began after every job run that MLflow
+    has, it is not even asked.
     """
 
     def __init__(self, client: Any, experiments: Experiments) -> None:
@@ -42,19 +46,23 @@ class Places:
         self._known: dict[tuple[str, str], Place] = {}
         self._asked: set[str] = set()
         self._absent: set[str] = set()
+        self._above: dict[str, dict[str, None]] = {}
+        self._newest: int | None = None
 
-    def job(self, run_id: str) -> Place | None:
-        self._recognize(run_id)
-        return self._known.get(("job", run_id))
+    def job(self, start: Start) -> Place | None:
+        """Return the job run of a run or of a backfill."""
+        self._recognize(start)
+        return self._known.get(("job", start.run_id))
 
-    def backfill(self, run_id: str, asset: str) -> Place | None:
-        return self._known.get(("backfill", f"{run_id}:{asset}"))
+    def backfill(self, start: Start, asset: str) -> Place | None:
+        """Return the run above the partitions of an asset that a run or a backfill made."""
+        self._recognize(start)
+        return self._known.get(("backfill", f"{start.run_id}:{asset}"))
 
-    def backfills(self, run_id: str) -> Iterator[tuple[str, Place]]:
-        """Yield asset and place of each backfill that a run of mlorch is."""
-        for (role, name), place in self._known.items():
-            if role == "backfill" and name.startswith(f"{run_id}:"):
-                yield name.removeprefix(f"{run_id}:"), place
+    def backfills(self, owner: str) -> Iterator[tuple[str, Place]]:
+        """Yield asset and place of each run above partitions that a run or a backfill, by its id, has."""
+        for asset in self._above.get(owner, ()):
+            yield asset, self._known["backfill", f"{owner}:{asset}"]
 
     def materialization(self, materialization_id: str) -> Place | None:
         return self._known.get(("materialization", materialization_id))
@@ -62,6 +70,9 @@ class Places:
     def remember(self, role: str, name: str, place: Place) -> None:
         self._known[role, name] = place
         self._absent.discard(name)
+        if role == "backfill":
+            owner, _, asset = name.partition(":")
+            self._above.setdefault(owner, {})[asset] = None
 
     def upstream(self, reads: Iterable[Read]) -> dict[str, Place]:
         """Return where the upstreams are, by their names, of those that are found with a few searches."""
@@ -79,21 +90,47 @@ class Places:
                 found[read.name] = place
         return found
 
+    def reported(self, event: AssetMaterialized) -> Place | None:
+        """Return the run of a materialization that somebody reported: it is of no job run."""
+        name = event.materialization_id
+        return self.materialization(name) or self._search(event.asset, name)
+
+    def version(self, asset: str, partition: str | None, data_version: str) -> Place | None:
+        """Return the newest run of an asset partition that shows this data version."""
+        wanted = {"mlorch.data_version": data_version}
+        if partition is not None:
+            wanted["mlorch.partition"] = partition
+        return next(self._find(asset, wanted), None)
+
     def _search(self, asset: str, materialization_id: str) -> Place | None:
-        experiment = self._experiments.known(asset)
-        if experiment is not None:
-            tag = f"tags.`{MATERIALIZATION}` = {_quoted(materialization_id)}"
-            for run in self._client.search_runs([experiment], tag, max_results=1):
-                self.remember("materialization", materialization_id, _place(run))
-                return self._known["materialization", materialization_id]
+        for place in self._find(asset, {MATERIALIZATION: materialization_id}):
+            self.remember("materialization", materialization_id, place)
+            return place
         self._absent.add(materialization_id)
         return None
 
-    def _recognize(self, run_id: str) -> None:
+    def _find(self, asset: str, tags: Mapping[str, str]) -> Iterator[Place]:
+        experiment = self._experiments.known(asset)
+        if experiment is not None:
+            wanted = " and ".join(f"tags.`{name}` = {_quoted(value)}" for name, value in tags.items())
+            found = self._client.search_runs([experiment], wanted, max_results=1, order_by=[_NEWEST_FIRST])
+            yield from map(_place, found)
+
+    def _is_new(self, start: Start) -> bool:
+        """Say whether a run began after every job run that was there when we came."""
+        if self._newest is None:
+            jobs = self._experiments.jobs()
+            found = self._client.search_runs([jobs], max_results=1, order_by=[_NEWEST_FIRST])
+            self._newest = found[0].info.start_time if found else 0
+        return milliseconds(start.at) > self._newest
+
+    def _recognize(self, start: Start) -> None:
+        run_id = start.run_id
         if run_id in self._asked:
             return
         mine = f"tags.`{RUN}` = {_quoted(run_id)}"
-        if self._client.search_runs([self._experiments.jobs()], mine, max_results=1):
+        jobs = self._experiments.jobs()
+        if not self._is_new(start) and self._client.search_runs([jobs], mine, max_results=1):
             for run in self._pages(mine):
                 tags = run.data.tags
                 role = tags.get(ROLE, "")

@@ -50,7 +50,9 @@ class Runs:
         run = history.run(event.run_id)
         if run is not None:
             self._jobs.open(run)
-        place = self._places.materialization(event.materialization_id)
+            place = self._places.materialization(event.materialization_id)
+        else:
+            place = self._places.reported(event)
         if place is not None and place.is_whole:
             return False
         origin = history.origin(record)
@@ -73,7 +75,7 @@ class Runs:
 
     def _open(self, origin: Origin, experiment: str, urls: Urls) -> Place:
         event = origin.event
-        parent = self._jobs.parent(origin, experiment)
+        parent = self._jobs.parent(origin)
         found = {**tags(origin), NOTE: run_note(origin, urls)}
         if parent is not None:
             found[PARENT] = parent.run
