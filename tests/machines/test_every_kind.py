@@ -1,7 +1,7 @@
-"""Every kind of asset, partition and step, edited, observed and broken in any order: a model says what is made.
+"""Every kind of asset, partition and step, edited, observed and broken in any order, beside a model.
 
-Multi-assets, whole or in part; outputs that stay away; graphs of ops with dynamic outputs; partitions that come
-and go, of two dimensions, several in one call; retries; what is observed and reported from elsewhere.
+Multi-assets, whole or in part; outputs that stay away; graphs of ops with dynamic outputs; partitions that
+come and go, of two dimensions, several in one call; retries; what is observed and reported from elsewhere.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from mlorch import AssetMaterialization, Instance, load_asset
 from mlorch.app.materializing import Request, plan_request, run_request
@@ -172,7 +172,7 @@ class EveryKind(RuleBasedStateMachine):
         records = self.instance.log.read(kinds={AssetMaterialized.kind, AssetObserved.kind})
         facts = {one.seq: one.event for one in records}
         for seq, made in facts.items():
-            if made.run_id != run_id or made.kind != AssetMaterialized.kind:
+            if made.run_id != run_id or not isinstance(made, AssetMaterialized):
                 continue
             slot = made.asset, made.partition
             fact = self.model.made[slot]
@@ -193,11 +193,23 @@ class EveryKind(RuleBasedStateMachine):
         assert len(set(self.versions.values())) == len(self.versions)
 
 
-TestEveryKind = EveryKind.TestCase
-TestEveryKind.settings = settings(
-    max_examples=100,
-    stateful_step_count=12,
+pytestmark = pytest.mark.timeout(600)  # a failure takes its time to shrink
+SHORT = settings(
+    max_examples=60,
+    stateful_step_count=15,
     deadline=None,
     phases=set(Phase) - {Phase.explain},  # it takes minutes
 )
-pytestmark = pytest.mark.timeout(600)  # a failure takes its time to shrink
+
+
+LONG = settings(SHORT, max_examples=2000, stateful_step_count=25)
+
+
+def test_every_kind_is_made_as_the_model_says():
+    run_state_machine_as_test(EveryKind, settings=SHORT)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_every_kind_is_made_as_the_model_says_for_long():
+    run_state_machine_as_test(EveryKind, settings=LONG)

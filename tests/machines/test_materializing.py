@@ -373,7 +373,7 @@ class Materializing(RuleBasedStateMachine):
         versions = {one.seq: one.event.data_version for one in records}
         for record in records:
             made = record.event
-            if made.run_id == run_id:
+            if made.run_id == run_id and isinstance(made, AssetMaterialized):
                 number = self.model.version((made.asset, made.partition))
                 assert self.versions.setdefault(number, made.data_version) == made.data_version
                 assert all((one.seq or 0) < record.seq for one in made.inputs)
