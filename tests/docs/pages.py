@@ -2,7 +2,7 @@
 
 What stands behind the three backticks says what becomes of a block:
     python            run, after the blocks above it
-    python no-run     compiled
+    python no-run     compiled; `console no-run` is left alone
     python NAME.py    kept as that file, for what is below to import; `toml pyproject.toml` likewise
     console           each `$ mlorch …` is run; its output has the lines below in this order, `…` is any text
     console exit=1    the same, of commands that end with this exit code
@@ -85,7 +85,7 @@ def run(page: Path) -> None:
             code = compile("\n" * (block.line - 1) + block.text, str(page), "exec", dont_inherit=True)
             if block.words != "no-run":
                 exec(code, vars(module))
-        elif block.language == "console":
+        elif block.language == "console" and block.words != "no-run":
             _type_in(block, page)
 
 
