@@ -29,6 +29,8 @@ from mlorch.instance import Instance
 from mlorch.log import Slot
 from mlorch.planning import narrowing
 from mlorch.planning.backfill import assign, divide, steps_by_run
+from mlorch.planning.check_selection import select_checks
+from mlorch.planning.checking import checkers, slots_read, with_checks
 from mlorch.planning.plan import Plan, PlannedStep, make_plan
 from mlorch.planning.selection import select
 from mlorch.planning.staleness import Assessment
@@ -186,6 +188,8 @@ class _Work:
         self._request = request
         self._found = found
         self._graph: AssetGraph = resolved(definitions.graph, instance.log)
+        self._checks = select_checks(request.selection or found.keys, self._graph)
+        self._checkers = tuple(checkers(self._graph, self._checks))
         # A config that does not fit is told before anybody is waited for.
         self._run = self._prepared()
 
@@ -215,6 +219,7 @@ class _Work:
                 gate=self._gate(),
                 why=held.why_canceled,
                 why_of=held.why_canceled,
+                memory=request.memory,
             )
         results = [hand.result for hand in hands]
         return BackfillResult(self._found.backfill_id, results, plan, self._instance, self._run.resources)
@@ -229,19 +234,19 @@ class _Work:
         request = self._request
         return prepare_run(
             self._found.backfill_id,
-            owners_of(self._graph, self._found.keys),
+            (*owners_of(self._graph, self._found.keys), *self._checkers),
             self._graph,
             self._definitions.resources,
             run_config=request.run_config,
             job=request.job,
             tags={**request.tags, BACKFILL_TAG: self._found.backfill_id},
+            hooks=request.hooks,
         )
 
     def _assessed(self) -> Assessment:
-        found, request = self._found, self._request
-        now = datetime.now(UTC)
-        log = self._instance.log
-        return assess(self._graph, log, found.keys, found.slots, now, auto=request.auto)
+        found, log, auto = self._found, self._instance.log, self._request.auto
+        read = slots_read(self._graph, self._checkers, found.slots)
+        return assess(self._graph, log, found.keys, found.slots, datetime.now(UTC), auto=auto, also=read)
 
     def _planned(self, assessment: Assessment) -> Plan:
         only, slots = self._found.only, self._found.slots
@@ -258,7 +263,8 @@ class _Work:
             fresh = [slot for slot in self._found.slots if slot not in wanted]
             plan = replace(plan, fresh=(*fresh, *plan.fresh))
         request = self._request
-        return assign(plan, division).with_defaults(request.op_retry_policy, request.hooks)
+        plan = assign(with_checks(plan, assessment, self._checks), division)
+        return plan.with_defaults(request.op_retry_policy, request.hooks)
 
     def _in_hand(self, steps: Sequence[PlannedStep]) -> RunInHand:
         request = self._request

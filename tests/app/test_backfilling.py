@@ -7,6 +7,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from mlorch import (
+    AssetCheckResult,
     AssetExecutionContext,
     AssetIn,
     AssetOut,
@@ -22,6 +23,7 @@ from mlorch import (
     StaticPartitionsDefinition,
     TimeWindowPartitionMapping,
     asset,
+    asset_check,
     backfill,
     load_asset,
     materialize,
@@ -33,7 +35,7 @@ from mlorch.app.choosing import Choice
 from mlorch.app.materializing import Request
 from mlorch.definitions.limits import Limits, TagLimit
 from mlorch.errors import TypeCheckError, UnknownPartitionError, UserError
-from mlorch.events import AssetMaterialized, RunFinished, RunStarted, StepStarted
+from mlorch.events import AssetMaterialized, CheckEvaluated, RunFinished, RunStarted, StepStarted
 
 DAYS = DailyPartitionsDefinition(start_date="2024-01-01", end_date="2024-01-07")
 FIRST, SECOND, THIRD, FOURTH, *_ = DAYS.get_partition_keys()
@@ -296,3 +298,22 @@ def test_a_backfill_is_recorded_with_what_it_was_to_make():
     assert found.started.targets == {"raw": [FIRST, SECOND], "feature": [FIRST, SECOND]}
     assert found.finished is not None
     assert found.finished.counts["made"] == 4
+
+
+def test_what_is_made_is_checked_in_its_run_and_what_is_about_all_of_it_after():
+    @asset_check(asset=raw, partitions_def=DAYS)
+    def is_positive(raw: int) -> AssetCheckResult:
+        return AssetCheckResult(passed=raw > 0)
+
+    @asset_check(asset=raw)
+    def is_whole(raw: dict[str, int]) -> AssetCheckResult:
+        return AssetCheckResult(passed=len(raw) == 2)
+
+    instance = Instance.ephemeral()
+    definitions = Definitions([raw, feature], asset_checks=[is_positive, is_whole])
+    result = backfill(definitions, partitions=[FIRST, SECOND], instance=instance)
+    checked = [
+        (one.event.check, one.event.partition) for one in instance.log.read(kinds={CheckEvaluated.kind})
+    ]
+    assert sorted(checked, key=str) == [("is_positive", FIRST), ("is_positive", SECOND), ("is_whole", None)]
+    assert len(result.runs) == 3
