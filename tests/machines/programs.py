@@ -79,8 +79,8 @@ def deeper(x, y):
     return add(nested(maybe(x)), y)
 
 
-UNARY = {"more": more, "maybe": maybe, "fragile": fragile, "flaky": flaky, "nested": nested}
-BINARY = {"add": add, "deeper": deeper}
+UNARY: dict[str, Any] = {"more": more, "maybe": maybe, "fragile": fragile, "flaky": flaky, "nested": nested}
+BINARY: dict[str, Any] = {"add": add, "deeper": deeper}
 
 
 class Line(NamedTuple):
