@@ -94,7 +94,7 @@ class Board:
         self._release(index)
 
     def lost(self, index: int) -> tuple[Slot, ...]:
-        """Return the asset partitions of its unit that come from a step that failed, or from those below it."""
+        """Return what of its unit is not made where a step fails: what it gives, or a step below it."""
         unit = self.steps[index].unit
         waiting, found = [index], {index}
         while waiting:
@@ -146,6 +146,8 @@ class Board:
             self._below[above] = [one for one in self._below[above] if one not in templates]
         for (template, key), number in made.items():
             self._place(number, template, key, made)
+        # What failed beside the dynamic output blocks those made of it; where there are none it blocks nothing.
+        self._blocked.difference_update(templates)
         for template in templates:
             if not self._waiting[template]:
                 self._finish_join(template)
