@@ -1,6 +1,6 @@
 """Measure mlorch beside its floor: the same work in plain Python, in turn, in one go.
 
-usage: python bench [graphs] [startup] [jumps] [year] [executors] [history]
+usage: python bench [graphs] [startup] [jumps] [year] [executors] [backfill] [history]
 
 A time alone means nothing on a noisy machine: read the ratios.
 """

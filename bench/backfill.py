@@ -1,0 +1,111 @@
+"""What a backfill costs: a thousand runs of one partition and three assets, everything recorded, beside the
+same work as plain calls with pickle files; and the throughput of two worker processes on steps of 50 ms.
+
+Prints milliseconds per materialization, the least of the rounds, and how many times as fast two workers are.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from mlorch import DailyPartitionsDefinition, Instance, asset, backfill
+
+ROUNDS = 5
+RUNS = 1_000
+ASSETS = ("raw", "feature", "model")
+STEP = 0.05
+"""Processor seconds of a step of the second part."""
+DAYS = DailyPartitionsDefinition(start_date="2020-01-01", end_date="2023-01-01")
+
+
+@asset(partitions_def=DAYS, code_version="1")
+def raw() -> int:
+    return 1
+
+
+@asset(partitions_def=DAYS, code_version="1")
+def feature(raw: int) -> int:
+    return raw + 1
+
+
+@asset(partitions_def=DAYS, code_version="1")
+def model(feature: int) -> int:
+    return feature + 1
+
+
+@asset(partitions_def=DAYS, code_version="1")
+def hard() -> int:
+    """Keep a processor busy for a while; the user's time, as a machine that is shared takes longer."""
+    count, end = 0, time.thread_time() + STEP
+    while time.thread_time() < end:
+        count += 1
+    return 1
+
+
+def plain(folder: Path) -> None:
+    """Make every value, each from the pickle file of the one before and into one: the floor."""
+    for name in ASSETS:
+        (folder / name).mkdir()
+    for key in DAYS.get_partition_keys()[:RUNS]:
+        value = 0
+        for index, name in enumerate(ASSETS):
+            if index:
+                with open(folder / ASSETS[index - 1] / key, "rb") as file:
+                    value = pickle.load(file)
+            with open(folder / name / key, "wb") as file:
+                pickle.dump(value + 1, file)
+
+
+def tracked(instance: Instance) -> None:
+    result = backfill([raw, feature, model], partitions=DAYS.get_partition_keys()[:RUNS], instance=instance)
+    assert (len(result.runs), len(result.materializations)) == (RUNS, 3 * RUNS)
+
+
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Return the wall and the processor seconds of a call."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def many_runs() -> None:
+    rows: dict[str, list[tuple[float, float]]] = {"plain Python": [], "mlorch": []}
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as folder:
+            rows["plain Python"].append(timed(lambda: plain(Path(folder))))
+        with tempfile.TemporaryDirectory() as folder, Instance.local(folder) as instance:
+            rows["mlorch"].append(timed(lambda: tracked(instance)))
+    print(f"{RUNS:,} runs of one partition and {len(ASSETS)} assets")
+    for name, times in rows.items():
+        wall, cpu = (min(column) * 1_000 / RUNS / len(ASSETS) for column in zip(*times, strict=True))
+        print(f"  {name:13} {wall:6.3f} ms per materialization, {cpu:6.3f} of processor")
+
+
+def two_workers() -> None:
+    keys = DAYS.get_partition_keys()
+    ratios = []
+    for _ in range(3):
+        seconds = {}
+        for executor, steps in (("in_process", 40), ("processes", 160)):
+            with tempfile.TemporaryDirectory() as folder, Instance.local(folder) as instance:
+                begun = time.perf_counter()
+                result = backfill(
+                    [hard], partitions=keys[:steps], instance=instance, executor=executor, workers=2
+                )
+                assert result.success
+                seconds[executor] = (time.perf_counter() - begun) / steps
+        ratios.append(seconds["in_process"] / seconds["processes"])
+    print(f"two worker processes on steps of {STEP * 1_000:.0f} ms: × {statistics.median(ratios):.2f}")
+
+
+if __name__ == "__main__":
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors", file=sys.stderr)
+    many_runs()
+    two_workers()
