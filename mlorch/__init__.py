@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mlorch.app.materializing import materialize as materialize
     from mlorch.app.observing import observe as observe
     from mlorch.app.projects import Definitions as Definitions
+    from mlorch.app.results import ExecuteInProcessResult as ExecuteInProcessResult
     from mlorch.app.results import ExecutionResult as ExecutionResult
     from mlorch.definitions.asset_checks import AssetChecksDefinition as AssetChecksDefinition
     from mlorch.definitions.asset_checks import asset_check as asset_check
@@ -145,6 +146,7 @@ if TYPE_CHECKING:
     from mlorch.definitions.partitions import PartitionKeyRange as PartitionKeyRange
     from mlorch.definitions.partitions import PartitionsDefinition as PartitionsDefinition
     from mlorch.definitions.partitions import StaticPartitionsDefinition as StaticPartitionsDefinition
+    from mlorch.definitions.places import file_relative_path as file_relative_path
     from mlorch.definitions.reports import AssetMaterialization as AssetMaterialization
     from mlorch.definitions.reports import AssetObservation as AssetObservation
     from mlorch.definitions.reports import ExpectationResult as ExpectationResult
@@ -153,6 +155,7 @@ if TYPE_CHECKING:
     from mlorch.definitions.resources import InitResourceContext as InitResourceContext
     from mlorch.definitions.resources import ResourceDependency as ResourceDependency
     from mlorch.definitions.resources import ResourceParam as ResourceParam
+    from mlorch.definitions.results import DataProvenance as DataProvenance
     from mlorch.definitions.results import DataVersion as DataVersion
     from mlorch.definitions.results import DataVersionsByPartition as DataVersionsByPartition
     from mlorch.definitions.results import MaterializeResult as MaterializeResult
@@ -206,6 +209,7 @@ if TYPE_CHECKING:
     from mlorch.execution.context import AssetCheckExecutionContext as AssetCheckExecutionContext
     from mlorch.execution.context import AssetExecutionContext as AssetExecutionContext
     from mlorch.execution.context import OpExecutionContext as OpExecutionContext
+    from mlorch.execution.context import get_dagster_logger as get_dagster_logger
     from mlorch.execution.hooks import HookContext as HookContext
     from mlorch.instance import DagsterInstance as DagsterInstance
     from mlorch.instance import Instance as Instance
@@ -253,7 +257,7 @@ _HOMES = {
     "mlorch.app.materializing": "materialize",
     "mlorch.app.observing": "observe",
     "mlorch.app.projects": "Definitions",
-    "mlorch.app.results": "ExecutionResult",
+    "mlorch.app.results": "ExecuteInProcessResult ExecutionResult",
     "mlorch.definitions.asset_checks": (
         "AssetChecksDefinition asset_check load_asset_checks_from_current_module "
         "load_asset_checks_from_modules multi_asset_check"
@@ -314,13 +318,14 @@ _HOMES = {
     "mlorch.definitions.observables": "multi_observable_source_asset observable_source_asset",
     "mlorch.definitions.ops": "DynamicOut DynamicOutput In Nothing OpDefinition Out op",
     "mlorch.definitions.partitions": "PartitionKeyRange PartitionsDefinition StaticPartitionsDefinition",
+    "mlorch.definitions.places": "file_relative_path",
     "mlorch.definitions.reports": "AssetMaterialization AssetObservation ExpectationResult",
     "mlorch.definitions.resources": (
         "ConfigurableResource ConfigurableResourceFactory InitResourceContext ResourceDependency "
         "ResourceParam"
     ),
     "mlorch.definitions.results": (
-        "DataVersion DataVersionsByPartition MaterializeResult ObserveResult Output"
+        "DataProvenance DataVersion DataVersionsByPartition MaterializeResult ObserveResult Output"
     ),
     "mlorch.definitions.schedules": "ScheduleDefinition",
     "mlorch.definitions.sensors": "SensorDefinition",
@@ -342,7 +347,9 @@ _HOMES = {
         "DagsterInvalidInvocationError DagsterInvalidSubsetError DagsterInvariantViolationError "
         "DagsterTypeCheckDidNotPass DagsterUnknownPartitionError Failure RetryRequested"
     ),
-    "mlorch.execution.context": "AssetCheckExecutionContext AssetExecutionContext OpExecutionContext",
+    "mlorch.execution.context": (
+        "AssetCheckExecutionContext AssetExecutionContext OpExecutionContext get_dagster_logger"
+    ),
     "mlorch.execution.hooks": "HookContext",
     "mlorch.instance": "DagsterInstance Instance",
     "mlorch.iomanagers.arrays": "NumpyIOManager",

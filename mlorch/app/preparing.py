@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -49,7 +50,8 @@ def prepare_run(
     configs = settle_owners(chosen, graph, run_config)
     names = {name for owner in chosen for name in resource_names(owner, graph)} if resources else set()
     names.update(name for hook in hooks for name in hook.required_resource_keys)
-    given = read_sections(run_config).resources
+    told = read_sections(run_config)
+    given = told.resources
     resolved, secrets = settle_resources(resources, names, given) if resources or given else ({}, ())
     return Run(
         run_id=run_id,
@@ -58,6 +60,7 @@ def prepare_run(
         run_config=_recorded(run_config),
         configs=configs,
         resources=resolved,
+        log_level=told.log_level or logging.DEBUG,
         secrets=settle_secrets(secrets, *(one.secrets for one in configs.values())),
     )
 

@@ -205,6 +205,10 @@ class ExecutionResult:
         return sum(isinstance(one, StepRetried) for one in self.events_for_node(node))
 
 
+ExecuteInProcessResult = ExecutionResult
+"""The name that people know."""
+
+
 def _behind(unit: Unit, node: str, output_name: str) -> OpOutput | None:
     """Return the op's output behind that of a graph, which is the unit itself or stands within it."""
     graph = unit.owner.graph if isinstance(unit.owner, JobDefinition) else unit.owner.node

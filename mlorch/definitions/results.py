@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from mlorch.definitions.checks import AssetCheckResult
-from mlorch.definitions.keys import CoercibleToAssetKey
+from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey
 from mlorch.errors import TypeCheckError
 
 T = TypeVar("T")
@@ -78,3 +78,12 @@ class DataVersionsByPartition:
     """The data version of each partition of something outside, by partition key."""
 
     data_versions_by_partition: Mapping[str, str | DataVersion]
+
+
+@dataclass(frozen=True, slots=True)
+class DataProvenance:
+    """What a materialization was made from: its code, and the data version of each asset that it read."""
+
+    code_version: str
+    input_data_versions: Mapping[AssetKey, DataVersion]
+    is_user_provided: bool

@@ -127,6 +127,8 @@ class Call:
     targets: tuple[Target, ...]
     """Those of the slots whose values come from this op."""
     mapping_key: str | None = None
+    orders: tuple[Argument, ...] = ()
+    """What it depends on and does not take, by the names of the assets."""
     checks: tuple[AssetCheckSpec, ...] = ()
     """Those of which this op gives the results."""
     checked: tuple[Input, ...] = ()
@@ -178,6 +180,8 @@ class Outcome:
     """The names of the op's outputs that it gave."""
     values: dict[str, Any] = field(default_factory=dict)
     """What these were, where hooks ask; they don't travel."""
+    has_told: bool = False
+    """True where the hooks of the step were called."""
     may_retry: bool = True
     retry: tuple[int, float | None] | None = None
     """How often, and after how many seconds, the step itself asked to be tried again."""
@@ -191,6 +195,7 @@ class Outcome:
             self.passed,
             self.outputs,
             {},
+            self.has_told,
             self.may_retry,
             self.retry,
         )

@@ -53,6 +53,7 @@ class Caller:
             arguments=tuple(self._arguments(step)),
             targets=tuple(self._targets(unit, step.node.path, run)) if unit.slots else (),
             mapping_key=step.mapping_key,
+            orders=tuple(self._orders(unit)),
             checks=_checks(unit, step.node.path) if unit.owner.check_specs else (),
             checked=tuple(map(self._history.current, _about(unit, step.node.path))),
             hooks=step.node.hooks,
@@ -73,6 +74,11 @@ class Caller:
             found = self._source(step, name, source, one.dagster_type)
             if found is not None:
                 yield found
+
+    def _orders(self, unit: Unit) -> Iterator[Argument]:
+        for read in unit.arguments:
+            if read.dependency.argument is None:
+                yield self._read(read, read.dependency.key, read.dependency.annotation)
 
     def _source(self, step: PlannedStep, name: str, source: Any, annotation: Any) -> Argument | None:
         if isinstance(source, Constant):

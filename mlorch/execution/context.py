@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from mlorch.definitions.keys import AssetKey, key_text
+from mlorch.definitions.multi import MultiPartitionKey
 from mlorch.definitions.partitions import PartitionKeyRange
 from mlorch.definitions.resources import RequiredResources
-from mlorch.definitions.results import DataVersion
+from mlorch.definitions.results import DataProvenance, DataVersion
+from mlorch.definitions.signature import EMPTY
 from mlorch.errors import NotFoundError, TypeCheckError, UserError, nearest
 from mlorch.execution.capture import Captured, LogHandler
 from mlorch.execution.metadata import plain
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from mlorch.definitions.ops import OpDefinition
     from mlorch.definitions.partitions import PartitionsDefinition
     from mlorch.definitions.windows import TimeWindow
+    from mlorch.events import AssetMaterialized
+    from mlorch.execution.call import Argument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +46,11 @@ class Surroundings:
     op: OpDefinition | None = None
     assets_def: AssetsDefinition | None = None
     open_instance: Callable[[], Any] | None = None
-    load_value: Callable[[str, str | None], Any] | None = None
-    """Loads the latest value of an asset partition."""
-    upstream: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """By argument, the upstream partitions that it reads."""
+    load_value: Callable[[tuple[str, str | None], Any], Any] | None = None
+    """Loads the latest value of an asset partition, as a type."""
+    upstream: Mapping[str, Argument] = field(default_factory=dict)
+    """By parameter, or by the asset where none takes it, what it reads."""
+    log_level: int = logging.DEBUG
     checks: Sequence[AssetCheckSpec] = ()
     """Those of which the op gives the results."""
 
@@ -101,7 +107,7 @@ class OpExecutionContext:
         """A logger whose records are kept with the step."""
         if self._log is None:
             # Not from getLogger: a logger of its own keeps steps apart and needs no clean-up.
-            self._log = logging.Logger(self._around.step, logging.DEBUG)  # noqa: LOG001
+            self._log = logging.Logger(self._around.step, self._around.log_level)  # noqa: LOG001
             self._log.addHandler(LogHandler(self._captured))
         return self._log
 
@@ -143,6 +149,19 @@ class OpExecutionContext:
         return self.run_tags.get(key)
 
     @property
+    def op_execution_context(self) -> Self:
+        """Itself: an asset's context can all that an op's can."""
+        return self
+
+    @classmethod
+    def get(cls) -> Self:
+        """Return the context of the step that runs here. Raises UserError outside of one."""
+        found = CURRENT.get()
+        if not isinstance(found, cls):
+            raise UserError(f"{cls.__name__}.get() is asked for where no such step runs")
+        return found
+
+    @property
     def has_partition_key(self) -> bool:
         return len(self._partitions) == 1
 
@@ -156,6 +175,14 @@ class OpExecutionContext:
         if len(self._partitions) > 1:
             raise UserError(f"{self._name} makes {len(self._partitions)} partitions; ask for partition_keys")
         return self.partition_keys[0]
+
+    @property
+    def multi_partition_key(self) -> MultiPartitionKey:
+        """The partition being made, by dimension. Raises UserError where it has one dimension only."""
+        key = self.partition_key
+        if not isinstance(key, MultiPartitionKey):
+            raise UserError(f"{self._name} has partitions of one dimension; ask for partition_key")
+        return key
 
     @property
     def partition_keys(self) -> Sequence[str]:
@@ -184,12 +211,21 @@ class OpExecutionContext:
 
     def asset_partition_keys_for_input(self, input_name: str) -> Sequence[str]:
         """Return the upstream partitions that an argument reads. Raises UserError for an unknown argument."""
-        try:
-            return self._around.upstream[input_name]
-        except KeyError:
-            raise UserError(
-                f"{self._name} has no input {input_name!r}{nearest(input_name, self._around.upstream)}"
-            ) from None
+        return [kept.slot[1] or "" for kept in self._input(input_name).kept]
+
+    def asset_partitions_def_for_input(self, input_name: str) -> PartitionsDefinition:
+        """Return the partitions of what an argument reads. Raises UserError where it has none."""
+        found = self._input(input_name).partitions_def
+        if found is None:
+            raise UserError(f"{self._name}: what its input {input_name!r} reads has no partitions")
+        return found
+
+    def _input(self, name: str) -> Argument:
+        known = self._around.upstream
+        found = known.get(name) or known.get(name.replace("__", "/"))
+        if found is None:
+            raise UserError(f"{self._name} has no input {name!r}{nearest(name, known)}")
+        return found
 
     def asset_partition_key_for_input(self, input_name: str) -> str:
         """Return the one upstream partition that an argument reads. Raises UserError for none or several."""
@@ -202,6 +238,12 @@ class OpExecutionContext:
         """Return the first and the last upstream partition that an argument reads."""
         keys = self.asset_partition_keys_for_input(input_name)
         return PartitionKeyRange(keys[0], keys[-1])
+
+    def asset_partitions_def_for_output(self, output_name: str = "result") -> PartitionsDefinition:
+        """Return the partitions of what is made. Raises UserError where it has none."""
+        if self._partitions_def is None:
+            raise UserError(f"{self._name} has no partitions")
+        return self._partitions_def
 
     def asset_partition_key_for_output(self, output_name: str = "result") -> str:
         return self.partition_key
@@ -315,8 +357,33 @@ class AssetExecutionContext(OpExecutionContext):
             raise NotFoundError(
                 f"{self._name} can't load {key_text(asset_key)!r}: it runs without an instance"
             )
-        return self._around.load_value(key_text(asset_key), partition_key)
+        kind = EMPTY if python_type is None else python_type
+        return self._around.load_value((key_text(asset_key), partition_key), kind)
+
+    def get_asset_provenance(self, asset_key: object) -> DataProvenance | None:
+        """Return what the latest materialization of an asset was made from, or None."""
+        record = self.instance.get_latest_materialization_event(asset_key)
+        return None if record is None else provenance_of(record.fact)
+
+
+CURRENT: ContextVar[OpExecutionContext | None] = ContextVar("mlorch_step", default=None)
+"""The context of the step that runs here: functions that are not given it find it so."""
+
+
+def get_dagster_logger(name: str | None = None) -> logging.Logger:
+    """Return the logger of the step that runs here, or one of this name ("mlorch") outside of steps."""
+    found = CURRENT.get()
+    return found.log if found is not None else logging.getLogger(name or "mlorch")
 
 
 class AssetCheckExecutionContext(AssetExecutionContext):
     """The optional parameter `context` of a check's function; its assets are those that it checks."""
+
+
+def provenance_of(made: AssetMaterialized) -> DataProvenance:
+    """Return what a materialization was made from."""
+    return DataProvenance(
+        made.code_version,
+        {AssetKey.from_user_string(one.asset): DataVersion(one.data_version) for one in made.inputs},
+        made.is_user_provided,
+    )

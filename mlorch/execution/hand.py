@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mlorch.definitions.tags import max_runtime_of
 from mlorch.events import AssetMaterialized, CheckEvaluated, RunFinished, RunStarted, StepFailed, StepSkipped
@@ -72,12 +74,14 @@ class RunInHand:
         self.result = RunResult(self.run.run_id, "SUCCESS")
         self.max_runtime = max_runtime_of(self.run.tags)
 
-    def begin(self) -> None:
+    def begin(self, open_instance: Callable[[], Any] | None = None) -> None:
         """Let steps of this process share the resources; where calls travel, each step sets up its own."""
         self.has_begun = True
         if self.max_runtime is not None:
             self._deadline = time.monotonic() + self.max_runtime
-        resources = self._cleanups.enter_context(opened(self.run.resources, init_context(self.run)))
+        resources = self._cleanups.enter_context(
+            opened(self.run.resources, init_context(self.run, open_instance))
+        )
         if resources is not self.run.resources:
             self.run = replace(self.run, resources=resources)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,8 @@ class Run:
     """By where they stand, of the ops that take a config."""
     resources: Mapping[str, Any] = field(default_factory=dict)
     """By name, with environment variables resolved."""
+    log_level: int = logging.DEBUG
+    """Of `context.log`: what is below is not kept."""
     secrets: tuple[str, ...] = ()
     """Texts that must not be kept anywhere, those before that are parts of others."""
 

@@ -28,7 +28,7 @@ from mlorch.execution.hand import RunInHand
 from mlorch.execution.pools import POLL, NoPools, Pools
 from mlorch.execution.remembering import Memory
 from mlorch.execution.retries import Retries, delay_of
-from mlorch.execution.step import perform
+from mlorch.execution.step import perform, tell
 from mlorch.execution.writer import Writer
 from mlorch.log import EventLog, Record
 from mlorch.planning.plan import Plan, PlannedStep
@@ -163,7 +163,7 @@ class Runner:
     def _begin(self, step: PlannedStep) -> RunInHand:
         hand = self._runs[step.run]
         if not hand.has_begun:
-            hand.begin()
+            hand.begin(self._tools.open_instance)
             self._writer.add(replace(hand.started, at=time.time()))
         return hand
 
@@ -252,6 +252,8 @@ class Runner:
             self._writer.add(StepRetried(**self._about(step), attempt=attempt, error=error, delay=delay))
             self._retries.add(index, attempt + 1, delay)
             return
+        if step.node.hooks and not outcome.has_told:
+            tell(self._caller.call(step, hand.run, attempt), self._tools, outcome)
         self._take(index, self._retries.settled(index, outcome.facts))
         if hand.is_late():
             hand.result.reason = hand.lateness

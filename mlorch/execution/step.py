@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,13 +14,14 @@ from mlorch.definitions.config import plain_config
 from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.reports import ExpectationResult
 from mlorch.definitions.resources import InitResourceContext
-from mlorch.errors import AssetCheckFailedError, Failure, RetryRequested, SchemaError
-from mlorch.events import Event, OutputCaptured, StepSucceeded
-from mlorch.execution.arguments import arguments_of
+from mlorch.errors import AssetCheckFailedError, Failure, NotFoundError, RetryRequested, SchemaError
+from mlorch.events import AssetMaterialized, Event, OutputCaptured, StepSucceeded
+from mlorch.execution.arguments import arguments_of, load
 from mlorch.execution.call import Call, Kept, Outcome, Tools
 from mlorch.execution.capture import Captured, capturing
 from mlorch.execution.checking import Checker, broken_schema, expected
 from mlorch.execution.context import (
+    CURRENT,
     AssetCheckExecutionContext,
     AssetExecutionContext,
     OpExecutionContext,
@@ -35,6 +36,7 @@ from mlorch.execution.reports import reported
 from mlorch.execution.resources import opened
 from mlorch.execution.results import Produced, read_results
 from mlorch.execution.run import Run
+from mlorch.log import History, Slot, slot_name
 
 
 def perform(call: Call, tools: Tools) -> Outcome:
@@ -50,9 +52,19 @@ def perform(call: Call, tools: Tools) -> Outcome:
             _failed(call, raised, outcome)
         if call.hooks and is_last(call, outcome):
             _call_hooks(call, tools, captured, outcome)
+            outcome.has_told = True
     if not captured.is_empty:
         outcome.facts.insert(0, _output(call, captured))
     return outcome
+
+
+def tell(call: Call, tools: Tools, outcome: Outcome) -> None:
+    """Call the hooks of a step that could not call them itself: its worker died, or the run ended its tries."""
+    captured = Captured()
+    with capturing(captured):
+        _call_hooks(call, tools, captured, outcome)
+    if not captured.is_empty:
+        outcome.facts.append(_output(call, captured))
 
 
 def _failed(call: Call, raised: BaseException, outcome: Outcome) -> None:
@@ -71,11 +83,12 @@ def _failed(call: Call, raised: BaseException, outcome: Outcome) -> None:
 def _make(call: Call, tools: Tools, captured: Captured, outcome: Outcome) -> None:
     started_at = time.time()
     facts = outcome.facts
-    with opened(call.run.resources, init_context(call.run)) as resources:
+    with opened(call.run.resources, init_context(call.run, tools.open_instance)) as resources:
         context = make_context(call, tools, captured, resources)
         keeper = Keeper(call, tools, context, resources)
         checker = Checker(call)
         arguments = dict(arguments_of(call, tools, context, resources))
+        token = CURRENT.set(context)
         try:
             for said in read_results(call.node.op.function(**arguments), call):
                 if isinstance(said, Produced):
@@ -88,6 +101,7 @@ def _make(call: Call, tools: Tools, captured: Captured, outcome: Outcome) -> Non
                     facts.append(_fact(said, call))
             checker.complete(keeper.made)
         finally:
+            CURRENT.reset(token)
             facts.extend((*keeper.schemas, *checker.facts(keeper.made)))
             facts.extend(_fact(event, call) for event in context.events)
     outcome.outputs = frozenset(call.node.op.outs if call.is_observation else keeper.outputs)
@@ -111,13 +125,15 @@ def _call_hooks(call: Call, tools: Tools, captured: Captured, outcome: Outcome) 
         log=step_log(call, captured),
         open_instance=tools.open_instance,
     )
-    with opened(run.resources, init_context(run)) as resources:
+    with opened(run.resources, init_context(run, tools.open_instance)) as resources:
         outcome.facts.extend(call_hooks(call, outcome, context, resources))
 
 
-def init_context(run: Run) -> InitResourceContext:
+def init_context(run: Run, open_instance: Callable[[], Any] | None = None) -> InitResourceContext:
     """Return what resources may know of the run that they are set up for."""
-    return InitResourceContext(run_id=run.run_id, run=RunFacts(run.run_id, run.job, run.tags, run.run_config))
+    facts = RunFacts(run.run_id, run.job, run.tags, run.run_config)
+    instance = open_instance() if open_instance is not None and run.resources else None
+    return InitResourceContext(run_id=run.run_id, run=facts, instance=instance)
 
 
 def make_context(
@@ -143,7 +159,9 @@ def make_context(
         op=node.op,
         assets_def=owner,
         open_instance=tools.open_instance,
-        upstream={one.name: [kept.slot[1] or "" for kept in one.kept] for one in call.arguments},
+        upstream={one.name: one for one in (*call.orders, *call.arguments)},
+        load_value=lambda slot, kind: _load(call, tools, resources, slot, kind),
+        log_level=run.log_level,
         checks=call.checks,
     )
     cls = OpExecutionContext if owner is None else AssetExecutionContext
@@ -155,6 +173,26 @@ def make_context(
         asset_keys=keys,
         partitions=call.partitions,
         partitions_def=owner.partitions_def if owner is not None else None,
+    )
+
+
+def _load(call: Call, tools: Tools, resources: Mapping[str, Any], slot: Slot, kind: Any) -> Any:
+    """Return the latest value of an asset partition; of what the step depends on, as this run made it."""
+    for argument in (*call.arguments, *call.orders):
+        for kept in argument.kept:
+            if kept.slot == slot and kept.run_id:
+                return load(kept, kind, tools, resources, argument)
+    instance = tools.open_instance() if tools.open_instance is not None else None
+    made = None
+    if instance is not None:
+        made = History(instance.log.latest(AssetMaterialized.kind, slots=[slot])).made(slot)
+    if made is None:
+        raise NotFoundError(f"step {call.step!r} asks for {slot_name(slot)}, which was never materialized")
+    return load(
+        Kept(slot, made.uri, made.content_hash, made.io_manager, made.metadata, made.run_id, made.step),
+        kind,
+        tools,
+        resources,
     )
 
 
