@@ -156,7 +156,10 @@ def _of_specs(
             changed["group_name"] = options["group_name"]
         if options.get("code_version") is not None and spec.code_version is None:
             changed["code_version"] = options["code_version"]
-        specs["__".join(spec.key.path)] = spec.replace_attributes(**changed) if changed else spec
+        name = "__".join(spec.key.path)
+        if name in specs:
+            raise InvalidDefinitionError(f"two specs have the key {spec.name!r}; rename one")
+        specs[name] = spec.replace_attributes(**changed) if changed else spec
     outs = {
         name: Out(
             None,
@@ -178,6 +181,10 @@ def _kinds(returns: Any, count: int) -> Sequence[Any]:
 
 
 def _refuse_differences(owner: str, specs: Mapping[str, AssetSpec]) -> None:
+    keys = [spec.name for spec in specs.values()]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise InvalidDefinitionError(f"{owner} makes {key!r} twice; rename one")
     if len({spec.partitions_def for spec in specs.values()}) > 1:
         raise InvalidDefinitionError(
             f"{owner}: all its assets are made together and need one partitions_def; give it to the decorator"
@@ -189,6 +196,7 @@ def _edges(
 ) -> tuple[list[Dependency], dict[str, set[str]]]:
     """Return all edges, and by asset those that it has, where they are not the same for all."""
     by_key = {one.key: one for one in shared}
+    siblings = {spec.name for spec in specs.values()}
     own: dict[str, set[str]] = {}
     internal = options.get("internal_asset_deps") or {}
     unknown = internal.keys() - specs.keys()
@@ -197,6 +205,12 @@ def _edges(
         raise InvalidDefinitionError(f"{owner}: internal_asset_deps names {name!r}{nearest(name, specs)}")
     for name, spec in specs.items():
         deps = [*spec.deps, *(AssetDep(one) for one in internal.get(name, ()))]
+        for dep in deps[len(spec.deps) :]:
+            if dep.key not in siblings and dep.key not in by_key:
+                raise InvalidDefinitionError(
+                    f"{owner}: internal_asset_deps of {name!r} names {dep.key!r}, which it neither reads nor "
+                    f"makes{nearest(dep.key, {*by_key, *siblings})}"
+                )
         if name not in internal and not any(one.deps for one in specs.values()):
             continue
         for dep in deps:
@@ -209,7 +223,6 @@ def _edges(
         for key in own:
             own[key] |= {one.key for one in shared if one.key not in named}
     elif internal:
-        siblings = {spec.name for spec in specs.values()}
         for spec in specs.values():
             own.setdefault(spec.name, {one.key for one in by_key.values()} - siblings)
     return list(by_key.values()), own

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from mlorch.execution.context import OpExecutionContext
 from mlorch.execution.metadata import plain, redacted
 from mlorch.execution.results import Produced
 from mlorch.execution.run import facts_of
-from mlorch.log import Slot
+from mlorch.log import Slot, slot_name
 from mlorch.planning.fingerprint import environment
 from mlorch.planning.versions import data_version, owner_digest
 
@@ -41,6 +41,7 @@ class Keeper:
         self.made: dict[Slot, str] = {}
         """The data versions of what was made."""
         self._config: tuple[Any, str | None] | None = None
+        self._readers = _among(call.targets)
         self.materializations: list[AssetMaterialized] = []
         self.passed: list[Kept] = []
         self.outputs: set[str] = set()
@@ -250,7 +251,16 @@ class Keeper:
         return self._config
 
     def _inputs(self, target: Target) -> tuple[Input, ...]:
-        """Return what the partition was made from; of what the same call made, the version of now."""
+        """Return what the partition was made from; of what the same call made, the version of now.
+
+        Raises TypeCheckError where what was made from it came before it.
+        """
+        for reader in self._readers.get(target.slot, ()):
+            if reader in self.made:
+                raise TypeCheckError(
+                    f"{owner_name(self._call)} gave {slot_name(reader)} before {slot_name(target.slot)}, on "
+                    "which it depends; yield them in the order of their dependencies"
+                )
         if not self.made:
             return target.inputs
         return tuple(
@@ -276,6 +286,19 @@ class Keeper:
 
 
 _UNSAFE_STEP = {ord(char): f"%{ord(char):02X}" for char in '%\\?*"<>|\0[]'}
+
+
+def _among(targets: Sequence[Target]) -> dict[Slot, list[Slot]]:
+    """Return for each of the targets those others that are made from it."""
+    if len(targets) < 2:
+        return {}
+    slots = {one.slot for one in targets}
+    found: dict[Slot, list[Slot]] = {}
+    for target in targets:
+        for one in target.inputs:
+            if one[:2] in slots:
+                found.setdefault(one[:2], []).append(target.slot)
+    return found
 
 
 def is_by_partition(value: Any, partitions: Collection[str]) -> bool:

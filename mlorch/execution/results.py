@@ -62,11 +62,17 @@ def read_results(result: Any, call: Call) -> Iterator[Said]:
     if call.is_observation:
         yield from observations(result, call)
         return
+    selected = tuple(_selected(call))
     given: set[tuple[str, str | None]] = set()
     checks = 0
     for one in _said(result, call):
         if isinstance(one, Produced):
             place = one.output, one.mapping_key
+            if not call.path and one.output not in selected:
+                raise TypeCheckError(
+                    f"{owner_name(call)} gave its output {one.output!r}, which was not asked for; "
+                    "make what context.selected_output_names has"
+                )
             if place in given:
                 raise TypeCheckError(f"{owner_name(call)} gave its output {_named(place)} twice")
             given.add(place)
@@ -74,13 +80,16 @@ def read_results(result: Any, call: Call) -> Iterator[Said]:
             checks += 1
         yield one
     names = {name for name, _ in given}
-    for name in _selected(call):
+    for name in selected:
         out = call.node.op.outs[name]
         if name in names or not out.is_required or out.is_dynamic:
             continue
         if call.path and checks:
             # In the graph of an asset, the result of a check fills the output that stands for it.
             checks -= 1
+            yield Produced(name, NO_VALUE)
+        elif call.targets and not call.path and _has_no_value(out):
+            # As in Dagster: what is declared by a spec and not skippable was made when the function ends.
             yield Produced(name, NO_VALUE)
         else:
             raise TypeCheckError(

@@ -187,7 +187,7 @@ class _Planner:
         assert definition is not None, "an external asset is never planned"
         partitions = tuple(dict.fromkeys(slot[1] for slot in slots if slot[1] is not None))
         unit = Unit(
-            name=_name(definition, slots, partitions),
+            name=_name(definition, partitions),
             owner=definition,
             section=(definition.name,),
             slots=slots,
@@ -295,9 +295,7 @@ def _merged(reads: list[tuple[Read, ...]]) -> tuple[Read, ...]:
     return tuple(found.values())
 
 
-def _name(definition: AssetsDefinition, slots: tuple[Slot, ...], partitions: tuple[str, ...]) -> str:
-    if len(slots) == 1:
-        return slot_name(slots[0])
+def _name(definition: AssetsDefinition, partitions: tuple[str, ...]) -> str:
     if len(partitions) > 1:
         return f"{definition.name}[{partitions[0]}...{partitions[-1]}]"
     return slot_name((definition.name, partitions[0] if partitions else None))
