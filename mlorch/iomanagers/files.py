@@ -48,7 +48,7 @@ class LocalStore:
     `cache` is DVC's; it is laid out the same and gets links. What lies in `project` has a relative uri.
     """
 
-    __slots__ = ("_cache", "_home", "_objects", "_opened_at", "_prefix", "_root")
+    __slots__ = ("_cache", "_extensions", "_home", "_objects", "_opened_at", "_prefix", "_root")
 
     def __init__(
         self, root: Path, objects: Path, cache: Path | None = None, *, project: Path | None = None
@@ -59,6 +59,12 @@ class LocalStore:
         is_inside = project is not None and f"{self._root}/".startswith(f"{self._home}/")
         self._prefix = f"{self._root}/".removeprefix(f"{self._home}/") if is_inside else f"{self._root}/"
         self._opened_at = time.time()
+        self._extensions: dict[str, dict[str, list[str]]] = {}
+        """By folder and name what lay there when it was first written to."""
+
+    def __getstate__(self) -> Any:
+        """Leave out what is cached."""
+        return None, {name: {} if name == "_extensions" else getattr(self, name) for name in self.__slots__}
 
     def write(self, path: str, dump: Callable[[BinaryIO], object]) -> StoredValue:
         # Nothing is forced to the disk with fsync: it costs milliseconds, and a file that a power cut left
@@ -122,13 +128,26 @@ class LocalStore:
         What an IO manager of the user wrote just now under another extension belongs to this value.
         """
         stem, _, extension = path.rpartition(".")
-        for other in _EXTENSIONS:
+        folder, _, name = stem.rpartition("/")
+        if folder not in self._extensions:
+            self._extensions[folder] = _extensions(folder)
+        for other in self._extensions[folder].get(name, ()):
             former = f"{stem}.{other}"
             if other != extension and os.access(former, os.F_OK):
                 with suppress(FileNotFoundError):
                     is_older = os.stat(former).st_mtime < self._opened_at - _CLOCK
                     if is_older and self._is_known(md5(_slurp(former) or b"")):
                         os.unlink(former)
+
+
+def _extensions(folder: str) -> dict[str, list[str]]:
+    """Return the extensions of our kinds that files of a folder have, by their names without them."""
+    found: dict[str, list[str]] = {}
+    for file in os.listdir(folder):
+        name, _, extension = file.rpartition(".")
+        if extension in _EXTENSIONS:
+            found.setdefault(name, []).append(extension)
+    return found
 
 
 def _check_own(uri: str) -> None:
