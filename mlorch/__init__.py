@@ -70,6 +70,9 @@ if TYPE_CHECKING:
     from mlorch.definitions.dependencies import OutputMapping as OutputMapping
     from mlorch.definitions.dimensions import DimensionPartitionMapping as DimensionPartitionMapping
     from mlorch.definitions.dimensions import MultiPartitionMapping as MultiPartitionMapping
+    from mlorch.definitions.dimensions import (
+        MultiToSingleDimensionPartitionMapping as MultiToSingleDimensionPartitionMapping,
+    )
     from mlorch.definitions.dynamic import AddDynamicPartitionsRequest as AddDynamicPartitionsRequest
     from mlorch.definitions.dynamic import DeleteDynamicPartitionsRequest as DeleteDynamicPartitionsRequest
     from mlorch.definitions.dynamic import DynamicPartitionsDefinition as DynamicPartitionsDefinition
@@ -90,15 +93,15 @@ if TYPE_CHECKING:
     from mlorch.definitions.hooks import HookDefinition as HookDefinition
     from mlorch.definitions.hooks import failure_hook as failure_hook
     from mlorch.definitions.hooks import success_hook as success_hook
-    from mlorch.definitions.io import InputContext as InputContext
     from mlorch.definitions.io import IOManager as IOManager
+    from mlorch.definitions.io import InputContext as InputContext
     from mlorch.definitions.io import OutputContext as OutputContext
     from mlorch.definitions.jobs import define_asset_job as define_asset_job
     from mlorch.definitions.keys import AssetKey as AssetKey
     from mlorch.definitions.managers import ConfigurableIOManager as ConfigurableIOManager
     from mlorch.definitions.managers import ConfigurableIOManagerFactory as ConfigurableIOManagerFactory
-    from mlorch.definitions.managers import InputManagerDefinition as InputManagerDefinition
     from mlorch.definitions.managers import IOManagerDefinition as IOManagerDefinition
+    from mlorch.definitions.managers import InputManagerDefinition as InputManagerDefinition
     from mlorch.definitions.managers import input_manager as input_manager
     from mlorch.definitions.managers import io_manager as io_manager
     from mlorch.definitions.mapped import ConfigMapping as ConfigMapping
@@ -131,6 +134,9 @@ if TYPE_CHECKING:
     from mlorch.definitions.multi import MultiPartitionsDefinition as MultiPartitionsDefinition
     from mlorch.definitions.multi_assets import AssetOut as AssetOut
     from mlorch.definitions.multi_assets import multi_asset as multi_asset
+    from mlorch.definitions.named import (
+        SpecificPartitionsPartitionMapping as SpecificPartitionsPartitionMapping,
+    )
     from mlorch.definitions.named import StaticPartitionMapping as StaticPartitionMapping
     from mlorch.definitions.nodes import GraphIn as GraphIn
     from mlorch.definitions.nodes import GraphOut as GraphOut
@@ -275,7 +281,9 @@ _HOMES = {
     "mlorch.definitions.dependencies": (
         "DependencyDefinition InputMapping MultiDependencyDefinition NodeInvocation OutputMapping"
     ),
-    "mlorch.definitions.dimensions": "DimensionPartitionMapping MultiPartitionMapping",
+    "mlorch.definitions.dimensions": (
+        "DimensionPartitionMapping MultiPartitionMapping MultiToSingleDimensionPartitionMapping"
+    ),
     "mlorch.definitions.dynamic": (
         "AddDynamicPartitionsRequest DeleteDynamicPartitionsRequest DynamicPartitionsDefinition"
     ),
@@ -313,7 +321,7 @@ _HOMES = {
     ),
     "mlorch.definitions.multi": "MultiPartitionKey MultiPartitionsDefinition",
     "mlorch.definitions.multi_assets": "AssetOut multi_asset",
-    "mlorch.definitions.named": "StaticPartitionMapping",
+    "mlorch.definitions.named": "SpecificPartitionsPartitionMapping StaticPartitionMapping",
     "mlorch.definitions.nodes": "GraphIn GraphOut",
     "mlorch.definitions.observables": "multi_observable_source_asset observable_source_asset",
     "mlorch.definitions.ops": "DynamicOut DynamicOutput In Nothing OpDefinition Out op",
