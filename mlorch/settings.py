@@ -39,6 +39,14 @@ class DaskSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunRetriesSettings:
+    """`[tool.mlorch.run_retries]`"""
+
+    max_retries: int = 0
+    """How often a run that failed is run again; its tag mlorch/max_retries goes before this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """`[tool.mlorch]`; `project` is the folder that holds pyproject.toml."""
 
@@ -65,6 +73,7 @@ class Settings:
     mlflow: MlflowSettings = MlflowSettings()
     dvc: DvcSettings = DvcSettings()
     dask: DaskSettings = DaskSettings()
+    run_retries: RunRetriesSettings = RunRetriesSettings()
 
     @property
     def limits(self) -> Limits:
@@ -86,7 +95,12 @@ class Settings:
         return f"{scheme}{slashes}{self.project / path if is_file else path}"
 
 
-SECTIONS = {"mlflow": MlflowSettings, "dvc": DvcSettings, "dask": DaskSettings}
+SECTIONS = {
+    "mlflow": MlflowSettings,
+    "dvc": DvcSettings,
+    "dask": DaskSettings,
+    "run_retries": RunRetriesSettings,
+}
 
 
 def find_project(start: Path | None = None) -> Path:
@@ -191,6 +205,8 @@ def _check(name: str, value: Any, where: str) -> None:
         raise InvalidConfigError(f"{where}: code_version can be 'auto', not {value!r}")
     if name == "workers" and value < 1:
         raise InvalidConfigError(f"{where}: workers should be at least 1, not {value}")
+    if name == "run_retries.max_retries" and value < 0:
+        raise InvalidConfigError(f"{where}: max_retries should be 0 or more, not {value}")
     if name == "executor" and value not in EXECUTORS:
         raise InvalidConfigError(
             f"{where}: there is no executor {value!r}{nearest(value, EXECUTORS)} "

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from mlorch.app.groups import retries_of, root_of
+from mlorch.definitions.tags import PARENT, tag_of
 from mlorch.errors import NotFoundError, UserError
 from mlorch.events import AssetMaterialized, OutputCaptured, StepFailed, StepStarted
 from mlorch.instance import Instance
@@ -52,11 +54,24 @@ class RunView(RecordedRun):
             dict.fromkeys(one.event.step for one in self.records if isinstance(one.event, StepStarted))
         )
 
+    @property
+    def parent_id(self) -> str | None:
+        """The run that this one retries."""
+        return tag_of(self.tags, PARENT)
+
+    @cached_property
+    def retries(self) -> list[RecordedRun]:
+        """The runs that retry this one, oldest first."""
+        return list(retries_of(self.instance, self))
+
     def about(self) -> dict[str, str]:
         """Return what people ask of a run, as text; nothing that is empty."""
         git = self.started.git
         found = {
             "job": self.job_name,
+            "retry of": self.parent_id and f"{self.parent_id[:8]}, the first {root_of(self)[:8]}",
+            "retried by": ", ".join(f"{one.run_id[:8]} ({one.status})" for one in self.retries),
+            "ended by": self.finished.reason if self.finished is not None else "",
             "partitions": ", ".join(self.started.partitions),
             "tags": ", ".join(f"{name}={value}" for name, value in self.tags.items()),
             "command": self.started.source.get("command"),
@@ -75,6 +90,9 @@ class RunView(RecordedRun):
             "counts": dict(self.finished.counts) if self.finished else None,
             "partitions": list(self.started.partitions),
             "tags": dict(self.tags),
+            "parent_run_id": self.parent_id,
+            "root_run_id": root_of(self),
+            "reason": self.finished.reason if self.finished is not None else "",
             "made": [one.event.step for one in self.records if isinstance(one.event, AssetMaterialized)],
         }
 

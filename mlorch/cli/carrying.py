@@ -151,8 +151,16 @@ def _summary(result: ExecutionResult, watch: object, what: str) -> str:
         "failed": len(result.failures),
         "blocked": blocked,
     }
+    counts |= _counts_of_checks(result)
     text = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     return f"{what} {result.run_id[:8]}: {text} in {watch}"
+
+
+def _counts_of_checks(result: ExecutionResult) -> dict[str, int]:
+    """Return how many checks did not pass, and how many did where all that ran was checks."""
+    failed = sum(not one.passed for one in result.checks)
+    passed = 0 if result.materializations else len(result.checks) - failed
+    return {"checks passed": passed, "checks failed": failed}
 
 
 def _print_result(result: ExecutionResult) -> None:
@@ -167,6 +175,7 @@ def _print_result(result: ExecutionResult) -> None:
             "materializations": [to_fields(one) for one in result.materializations],
             "skipped": [to_fields(one) for one in result.skipped],
             "failures": [to_fields(one) for one in result.failures],
+            "checks": [to_fields(one) for one in result.checks],
         }
     )
 

@@ -68,6 +68,7 @@ def execute(
         lambda listener: launch(opened.definitions, opened.instance, found, request, listener),
         no_wait=no_wait,
         as_json=as_json,
+        request=request,
     )
     raise typer.Exit(result.exit_code)
 

@@ -83,6 +83,7 @@ def materialize(
         lambda listener: run_request(opened.definitions, opened.instance, request, listener),
         no_wait=no_wait,
         as_json=as_json,
+        request=request,
     )
     raise typer.Exit(result.exit_code)
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from mlorch.cli.config import Files, Text, read_configs
+
 runs = typer.Typer(help="List and show runs and their logs.", no_args_is_help=True, rich_markup_mode=None)
 
 RunId = Annotated[str, typer.Argument(help="A run, or the beginning of its id; 'last' is the newest.")]
@@ -33,11 +35,12 @@ def list_runs(
             moment(one.started_at),
             one.duration_text,
             one.job_name or "-",
+            (one.parent_id or "-")[:8],
             one.counts_text,
         )
         for one in found
     ]
-    print_table(("run", "status", "started (UTC)", "took", "job", "steps"), rows)
+    print_table(("run", "status", "started (UTC)", "took", "job", "retry of", "steps"), rows)
 
 
 @runs.command()
@@ -56,7 +59,7 @@ def show(
     found = find_run(open_app(context.obj).record, run)
     if as_json:
         facts = [{"seq": one.seq, "kind": one.event.kind, **to_fields(one.event)} for one in found.records]
-        print_json({**found.as_json(), "facts": facts})
+        print_json({**found.as_json(), "retries": [one.run_id for one in found.retries], "facts": facts})
         return
     print(f"run {found.run_id}  {found.status}  {moment(found.started_at)}  {found.duration_text}")
     for name, value in found.about().items():
@@ -124,6 +127,55 @@ def cancel(
         print(f"run {one.run_id[:8]} {one.text}")
     if not done:
         print("no run goes or waits")
+
+
+@runs.command()
+def retry(
+    context: typer.Context,
+    run: RunId = "last",
+    *,
+    from_failure: Annotated[
+        bool,
+        typer.Option(
+            "--from-failure/--from-start", help="Make only what was not made, or all of it; as declared now."
+        ),
+    ] = True,
+    config: Files = None,
+    config_json: Text = None,
+    tag: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, added to the tags of the run.")] = None,
+    executor: Annotated[
+        str | None, typer.Option(help="in_process, threads, processes or dask.", show_default=False)
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Steps at once.", min=1, show_default=False)] = None,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Leave MLflow and DVC to a process in the background.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Run again what a run was to make, with its partitions, config and tags.
+
+    A config is given again only where the one before had secrets, or to change it.
+    """
+    from mlorch.app.opening import open_app
+    from mlorch.app.retrying import retry as again
+    from mlorch.app.running import find_run
+    from mlorch.cli.carrying import carry_out, make_request, read_tags
+
+    opened = open_app(context.obj, flags={"executor": executor, "workers": workers})
+    found = find_run(opened.instance, run)
+    request = make_request(
+        opened, run_config=read_configs(config or (), config_json), tags=read_tags(tag or ())
+    )
+    result = carry_out(
+        opened,
+        lambda listener: again(
+            opened.definitions, opened.instance, found, request, listener, from_failure=from_failure
+        ),
+        no_wait=no_wait,
+        as_json=as_json,
+        request=request,
+    )
+    raise typer.Exit(result.exit_code)
 
 
 def _print_output(one: Any) -> None:

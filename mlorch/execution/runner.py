@@ -258,7 +258,8 @@ class Runner:
         if hand.is_late():
             hand.result.reason = hand.lateness
             if error["type"] == StepTimeoutError.__name__:
-                error = {**error, "message": hand.lateness}
+                said = str(error["traceback"]).replace(error["message"], hand.lateness)
+                error = {**error, "message": hand.lateness, "traceback": said}
         slots = self._board.lost(index) if len(step.unit.slots) > 1 else ()
         failed = StepFailed(**self._about(step), attempt=attempt, error=error, slots=slots)
         self._writer.add(failed)

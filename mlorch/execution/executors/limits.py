@@ -38,7 +38,7 @@ def time_limit(seconds: float | None, *, may_end_process: bool = False) -> Itera
 
 
 def too_long(seconds: float) -> str:
-    return f"the step took longer than its time limit of {seconds:g} s"
+    return f"the step took longer than its time limit of {seconds:g} s (its timeout=)"
 
 
 @contextmanager
