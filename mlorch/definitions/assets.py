@@ -14,6 +14,7 @@ from mlorch.definitions.declaring import (
     Dependency,
     arguments_of,
     chosen,
+    content_of,
     key_of,
     make_op,
     orders_of,
@@ -298,11 +299,6 @@ def _define(
     key = key_of(function, options)
     owner = f"asset {str(key)!r}"
     signature = read_signature(function, owner, namespace)
-    if options.get("data_version") not in (None, CONTENT):
-        raise InvalidDefinitionError(
-            f"{owner}: data_version can be CONTENT; one of your own comes with the value, as "
-            "Output(value, data_version=DataVersion(…))"
-        )
     spec = AssetSpec(
         key,
         deps=options.get("deps"),
@@ -320,6 +316,6 @@ def _define(
         {"result": spec},
         (*arguments_of(owner, signature, options.get("ins") or {}), *orders_of(spec.deps)),
         backfill_policy=options.get("backfill_policy"),
-        data_version=options.get("data_version"),
+        data_version=content_of(owner, options),
         check_specs=check_specs_of(owner, options.get("check_specs"), [spec.name]),
     )

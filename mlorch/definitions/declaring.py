@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mlorch.definitions.keys import AssetKey, check_name, key_text
 from mlorch.definitions.ops import In, Nothing, OpDefinition, Out, declared_config
 from mlorch.definitions.signature import EMPTY, Signature
-from mlorch.definitions.specs import AssetDep, AssetIn
+from mlorch.definitions.specs import CONTENT, AssetDep, AssetIn
 from mlorch.errors import InvalidDefinitionError
 
 if TYPE_CHECKING:
@@ -52,6 +52,17 @@ def key_of(function: Callable[..., Any], options: Mapping[str, Any], decorator: 
     check_name(name)
     prefix = options.get("key_prefix")
     return AssetKey(name).with_prefix(prefix) if prefix else AssetKey(name)
+
+
+def content_of(owner: str, options: Mapping[str, Any]) -> type[CONTENT] | None:
+    """Return what a decorator's `data_version` says. Raises InvalidDefinitionError for a version itself."""
+    given: type[CONTENT] | None = options.get("data_version")
+    if given not in (None, CONTENT):
+        raise InvalidDefinitionError(
+            f"{owner}: data_version can be CONTENT; one of your own comes with the value, as "
+            "Output(value, data_version=DataVersion(…))"
+        )
+    return given
 
 
 def chosen(options: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

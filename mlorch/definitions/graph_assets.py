@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.checks import AssetCheckSpec, check_specs_of
-from mlorch.definitions.declaring import chosen, edges_of, key_of, refuse_unknown
+from mlorch.definitions.declaring import chosen, content_of, edges_of, key_of, refuse_unknown
 from mlorch.definitions.graphs import GraphDefinition, compose
 from mlorch.definitions.hooks import with_hooks
 from mlorch.definitions.keys import CoercibleToAssetKey
 from mlorch.definitions.multi_assets import AssetOut
 from mlorch.definitions.nodes import GraphOut
-from mlorch.definitions.specs import AUTO, AssetIn, AssetSpec, BackfillPolicy
+from mlorch.definitions.specs import AUTO, CONTENT, AssetIn, AssetSpec, BackfillPolicy
+from mlorch.errors import InvalidDefinitionError
 
 if TYPE_CHECKING:
     from mlorch.definitions.freshness import FreshnessPolicy
@@ -41,6 +42,7 @@ class GraphAssetOptions(TypedDict, total=False):
     freshness_policy: FreshnessPolicy | None
     backfill_policy: BackfillPolicy | None
     code_version: str | type[AUTO] | None
+    data_version: type[CONTENT] | None
     check_specs: Iterable[Any] | None
 
 
@@ -55,6 +57,7 @@ class GraphMultiAssetOptions(TypedDict, total=False):
     partitions_def: PartitionsDefinition | None
     hooks: Iterable[Any] | None
     can_subset: bool
+    data_version: type[CONTENT] | None
     backfill_policy: BackfillPolicy | None
     check_specs: Iterable[Any] | None
 
@@ -105,6 +108,10 @@ def _define_one(
     checks = check_specs_of(f"asset {str(key)!r}", options.get("check_specs"), [str(key)])
     outs = {"result": GraphOut(), **_outs_of(checks)} if checks else None
     graph = _composed(function, "__".join(key.path), outs, namespace, options)
+    if not graph.outs:
+        raise InvalidDefinitionError(
+            f"graph asset {str(key)!r} returns nothing; return the output of one of its ops"
+        )
     description = options.get("description") or inspect.getdoc(function)
     spec = AssetSpec(key, description=description, **chosen(options, _SPEC_OPTIONS))
     return _defined(graph, {next(iter(graph.outs)): spec}, checks, options)
@@ -153,6 +160,7 @@ def _defined(
         edges_of(graph, options.get("ins") or {}),
         can_subset=options.get("can_subset", False),
         backfill_policy=options.get("backfill_policy"),
+        data_version=content_of(f"graph asset {graph.name!r}", options),
         check_specs=checks,
     )
     return with_hooks(made, options["hooks"]) if options.get("hooks") else made

@@ -11,12 +11,20 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.checks import check_specs_of
-from mlorch.definitions.declaring import Dependency, arguments_of, make_op, orders_of, refuse_unknown
+from mlorch.definitions.declaring import (
+    Dependency,
+    arguments_of,
+    content_of,
+    make_op,
+    orders_of,
+    refuse_unknown,
+)
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
 from mlorch.definitions.ops import Out
 from mlorch.definitions.signature import EMPTY, Signature, read_signature
 from mlorch.definitions.specs import (
     AUTO,
+    CONTENT,
     IO_MANAGER_KEY,
     AssetDep,
     AssetIn,
@@ -83,6 +91,7 @@ class MultiAssetOptions(TypedDict, total=False):
     group_name: str | None
     retry_policy: RetryPolicy | None
     code_version: str | None
+    data_version: type[CONTENT] | None
     backfill_policy: BackfillPolicy | None
     check_specs: Iterable[Any] | None
     hooks: Iterable[Any] | None
@@ -127,6 +136,7 @@ def _define(
         own_dependencies=own,
         can_subset=options.get("can_subset", False),
         backfill_policy=options.get("backfill_policy"),
+        data_version=content_of(owner, options),
         check_specs=check_specs_of(owner, options.get("check_specs"), [spec.name for spec in specs.values()]),
     )
 
