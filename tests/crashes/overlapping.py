@@ -127,7 +127,8 @@ def main(place: Path, name: str, rounds: int) -> None:
     work(place / "warm", 0, 0, LIMITS[name])
     for number in range(rounds):
         pair = [apart(place / f"{number:02}", number, who, LIMITS[name]) for who in (0, 1)]
-        if any([os.waitpid(one, 0)[1] for one in pair]):
+        ended = [os.waitpid(one, 0)[1] for one in pair]
+        if any(ended):
             sys.exit(f"round {number} went wrong")
 
 
