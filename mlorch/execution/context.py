@@ -315,9 +315,17 @@ class AssetExecutionContext(OpExecutionContext):
 
     @property
     def selected_output_names(self) -> set[str]:
-        """The outputs of the assets that this step is asked to make."""
-        chosen = self.selected_asset_keys
-        return {name for name, spec in self.assets_def.specs.items() if spec.key in chosen}
+        """The outputs that this step is asked for: of an op in a graph all but those of assets left out."""
+        chosen, maker, op = self.selected_asset_keys, self.assets_def, self._around.op
+        if maker.node is op or op is None:
+            return {name for name, spec in maker.specs.items() if spec.key in chosen}
+        places = maker.output_places
+        left_out = {
+            places[name][1]
+            for name, spec in maker.specs.items()
+            if spec.key not in chosen and maker.op_nodes[places[name][0]].op is op
+        }
+        return op.outs.keys() - left_out
 
     def asset_key_for_output(self, output_name: str = "result") -> AssetKey:
         """Return the asset that an output gives. Raises UserError for an unknown output."""
