@@ -1,4 +1,4 @@
-"""The names that people import, as type checkers see them; `mlorch/__init__.py` finds them when they are used."""
+"""The names that people import, for type checkers; `mlorch/__init__.py` finds them when they are used."""
 
 from mlorch.app.backfilling import BackfillResult as BackfillResult
 from mlorch.app.backfilling import backfill as backfill

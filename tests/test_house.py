@@ -281,6 +281,6 @@ def test_the_wheel_carries_every_template_file(wheel: Path, needs_program: Any) 
 def test_the_wheel_carries_the_package_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    assert {"mlorch/__init__.py", "mlorch/py.typed"} <= set(names)
+    assert {"mlorch/__init__.py", "mlorch/__init__.pyi", "mlorch/py.typed"} <= set(names)
     assert {name.partition("/")[0] for name in names} == {"mlorch", f"mlorch-{PROJECT['version']}.dist-info"}
     assert [name for name in names if name.endswith(".pyc")] == []
