@@ -272,6 +272,24 @@ def latest_evaluations(
     return found
 
 
+NEWEST_CHECKS = 2_000
+"""Evaluations that are looked through for checks that fail."""
+
+
+def failing_checks(log: EventLog) -> dict[str, dict[str, str]]:
+    """Return by asset the checks that did not pass last, with their severity; of the newest evaluations."""
+    latest: dict[tuple[str, str, str | None], CheckEvaluated] = {}
+    for record in log.read(kinds={CheckEvaluated.kind}, newest_first=True, limit=NEWEST_CHECKS):
+        fact = record.event
+        if isinstance(fact, CheckEvaluated):
+            latest.setdefault((fact.asset, fact.check, fact.partition), fact)
+    found: dict[str, dict[str, str]] = {}
+    for (asset, check, _), fact in latest.items():
+        if not fact.passed and found.get(asset, {}).get(check) != "ERROR":
+            found.setdefault(asset, {})[check] = fact.severity
+    return found
+
+
 def materialized_partitions(log: EventLog, key: CoercibleToAssetKey) -> set[str]:
     """Return the partitions of an asset that were ever made."""
     latest = log.latest(AssetMaterialized.kind, [key_text(key)])

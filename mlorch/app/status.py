@@ -6,7 +6,7 @@ import gc
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -18,10 +18,11 @@ from mlorch.errors import InvalidSelectionError, nearest
 from mlorch.events import AssetMaterialized, AssetObserved
 from mlorch.instance import Instance
 from mlorch.log import History, Slot
+from mlorch.planning.freshness import FreshnessState, freshness_state
 from mlorch.planning.selection import select
 from mlorch.planning.staleness import Assessment, Cause, RootCause, root_causes
 from mlorch.planning.versions import Declarations
-from mlorch.queries import failed_slots, slots_in_progress
+from mlorch.queries import failed_slots, failing_checks, slots_in_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,9 @@ class AssetStatus:
     """The nearest stale or missing slots upstream of the partitions that are fresh."""
     by_dimension: dict[str, dict[str, int]] = field(default_factory=dict)
     """The counts of the partitions with each key of the dimension that was asked for."""
+    freshness: FreshnessState = FreshnessState.NOT_APPLICABLE
+    failing_checks: dict[str, str] = field(default_factory=dict)
+    """Those that did not pass last, with their severity."""
 
     @property
     def status(self) -> str:
@@ -91,10 +95,15 @@ def asset_statuses(
     _require_dimension(definitions, [key for key in nodes if chosen is None or key in chosen], dimension)
     running = slots_in_progress(instance.log, instance.living())
     attempts = _Attempts(failed_slots(instance.log, chosen), running)
+    failing = failing_checks(instance.log)
     with _no_collection():
         assessment = assess(definitions, instance, auto=auto, above=chosen)
         return [
-            _asset_status(assessment, key, attempts, dimension)
+            replace(
+                _asset_status(assessment, key, attempts, dimension),
+                freshness=_freshness(assessment, key),
+                failing_checks=failing.get(key, {}),
+            )
             for key in nodes
             if chosen is None or key in chosen
         ]
@@ -134,6 +143,17 @@ def explain(
         )
         for slot in slots
     ]
+
+
+def _freshness(assessment: Assessment, key: str) -> FreshnessState:
+    """Return the state of an asset by when it, or any of its partitions, was last made or seen."""
+    policy = assessment.graph.nodes[key].spec.freshness_policy
+    if policy is None:
+        return FreshnessState.NOT_APPLICABLE
+    history = assessment.history
+    known = (one for slot in assessment.slots(key) for one in (history.made(slot), history.observed(slot)))
+    made_at = max((one.at for one in known if one is not None), default=None)
+    return freshness_state(policy, made_at, assessment.now)
 
 
 @contextmanager

@@ -43,6 +43,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Show one asset and the newest versions of it."""
+    from mlorch.app.checks import check_views
     from mlorch.app.opening import open_app
     from mlorch.cli.output import moment, print_json, print_table, short, size_text
     from mlorch.events import AssetMaterialized
@@ -54,12 +55,16 @@ def show(
     records = opened.record.log.read(kinds={AssetMaterialized.kind}, asset=key, newest_first=True)
     made = [one.event for one in records if isinstance(one.event, AssetMaterialized)]
     made = [one for one in made if partition is None or one.partition == partition][:VERSIONS_SHOWN]
+    checks = check_views(opened.definitions, opened.record, f"key:{key}")
     if as_json:
+        about["checks"] = [one.as_json() for one in checks]
         print_json({**about, "versions": [_version(one) for one in made]})
         return
     for name, value in about.items():
         if value:
             print(f"{name + ':':<14}{', '.join(map(str, value)) if isinstance(value, list) else value}")
+    for one in checks:
+        print(f"{'check:':<14}{one.key.name}  {one.status.lower()}{'  blocking' if one.is_blocking else ''}")
     if made:
         print()
         print_table(

@@ -12,6 +12,7 @@ import typer
 
 from mlorch.cli.assets import assets
 from mlorch.cli.backfill import backfill, backfills
+from mlorch.cli.checks import checks
 from mlorch.cli.config import config
 from mlorch.cli.init import init
 from mlorch.cli.job import job
@@ -41,6 +42,7 @@ for command in (new, init, materialize, backfill, status, lineage, load, restore
     app.command()(command)
 app.add_typer(assets, name="assets")
 app.add_typer(partitions, name="partitions")
+app.add_typer(checks, name="checks")
 app.add_typer(job, name="job")
 app.add_typer(runs, name="runs")
 app.add_typer(backfills, name="backfills")

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mlorch.cli.output import short, size_text
 from mlorch.events import (
     AssetMaterialized,
+    CheckEvaluated,
     Event,
+    HookErrored,
     OutputCaptured,
     StepFailed,
     StepRetried,
@@ -62,7 +64,24 @@ def line_of(event: Event) -> str | None:
         return f"retry    {event.step}  in {event.delay:g} s: {event.error['type']}: {event.error['message']}"
     if isinstance(event, StepFailed):
         return f"failed   {event.step}  {event.error['type']}"
+    if isinstance(event, CheckEvaluated):
+        return _line_of_check(event)
+    if isinstance(event, HookErrored):
+        error = event.error
+        return f"hook     {event.step}  {event.hook} raised {error['type']}: {error['message']}"
     return None
+
+
+def _line_of_check(event: CheckEvaluated) -> str | None:
+    if event.passed and event.check == "schema":
+        # Every value that is kept under a schema passed; only one that did not is news.
+        return None
+    verdict = "passed" if event.passed else "failed" if event.severity == "ERROR" else "warns"
+    where = f"[{event.partition}]" if event.partition is not None else ""
+    told = event.description or ""
+    if not told and not event.passed and event.metadata.get("failures"):
+        told = f"{event.metadata['failures']:,} failures in {event.metadata.get('rows', 0):,} rows"
+    return f"check    {event.asset}{where}:{event.check}  {verdict}{f': {told}' if told else ''}"
 
 
 class Lines:

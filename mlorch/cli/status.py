@@ -52,10 +52,11 @@ def _print_status(opened: App, selection: list[str] | None, by: str | None, as_j
     if as_json:
         print_json([_as_json(one) for one in found])
         return
-    rows = [
-        (one.key, "external" if one.is_external else one.status, _counts(one), _causes(one)) for one in found
-    ]
-    print_table(("asset", "status", "partitions", "why"), rows)
+    # Ages are told only where somebody said how old something may get.
+    has_ages = any(one.freshness != "NOT_APPLICABLE" for one in found)
+    rows = [(one.key, _status(one), *_age(one, has_ages), _counts(one), _causes(one)) for one in found]
+    ages = ("freshness",) if has_ages else ()
+    print_table(("asset", "status", *ages, "partitions", "why"), rows)
     parts = [(one.key, part, _counted(counts)) for one in found for part, counts in one.by_dimension.items()]
     if parts:
         print()
@@ -64,6 +65,16 @@ def _print_status(opened: App, selection: list[str] | None, by: str | None, as_j
         if count:
             many = f"{count} materializations" if count < COUNTED else f"{COUNTED} materializations or more"
             print(f"{name}: {many} wait to be told; 'mlorch mirror' tells them")
+
+
+def _status(one: AssetStatus) -> str:
+    return "external" if one.is_external else one.status
+
+
+def _age(one: AssetStatus, is_shown: bool) -> tuple[str, ...]:
+    if not is_shown:
+        return ()
+    return ("" if one.freshness == "NOT_APPLICABLE" else one.freshness,)
 
 
 def _counts(one: AssetStatus) -> str:
@@ -84,6 +95,8 @@ def _causes(one: AssetStatus) -> str:
         about = f" ({cause.upstream[0]})" if cause.category == "DATA" and cause.upstream else ""
         told[f"{cause.reason}{about}"] = told.get(f"{cause.reason}{about}", 0) + 1
     texts = [f"{reason} × {count}" if count > 1 else reason for reason, count in told.items()]
+    for check, severity in one.failing_checks.items():
+        texts.append(f"check {check} {'failed' if severity == 'ERROR' else 'warns'}")
     if one.upstream_stale:
         more = f" and {len(one.upstream_stale) - 1} more" if len(one.upstream_stale) > 1 else ""
         texts.append(f"upstream stale: {slot_name(one.upstream_stale[0])}{more}")
@@ -102,6 +115,8 @@ def _as_json(one: AssetStatus) -> dict[str, object]:
             for slot, c in one.causes
         ],
         "upstream_stale": one.upstream_stale,
+        "freshness": one.freshness,
+        "failing_checks": one.failing_checks,
     }
 
 

@@ -14,7 +14,7 @@ from mlorch.definitions.graph import AssetGraph, make_graph
 from mlorch.definitions.io import IOManager
 from mlorch.definitions.jobs import AssetJob, JobDefinition
 from mlorch.definitions.keys import AssetKey
-from mlorch.definitions.ops import OpDefinition
+from mlorch.definitions.nodes import OpNode
 from mlorch.definitions.schedules import ScheduleDefinition
 from mlorch.definitions.sensors import SensorDefinition
 from mlorch.definitions.signature import EMPTY
@@ -108,7 +108,9 @@ class Definitions:
             if isinstance(job, JobDefinition):
                 for path, node in job.op_nodes.items():
                     known = {**self.resources, **job.resource_defs}
-                    _check_op_resources(f"job {job.name!r}, op {path!r}", node.op, known)
+                    _check_op_resources(f"job {job.name!r}, op {path!r}", node, known)
+            elif self.assets:
+                _check_hooks(job.hooks, self.resources)
 
     def _timed(self) -> Iterator[ScheduleDefinition | SensorDefinition]:
         yield from self.schedules.values()
@@ -166,10 +168,18 @@ def _check_resources(graph: AssetGraph, resources: Mapping[str, Any]) -> None:
     makers |= {f"check {key.name!r}": definition for key, definition in graph.checks.items()}
     for owner, definition in makers.items():
         for op_node in definition.op_nodes.values():
-            _check_op_resources(owner, op_node.op, resources)
+            _check_op_resources(owner, op_node, resources)
 
 
-def _check_op_resources(owner: str, op: OpDefinition, resources: Mapping[str, Any]) -> None:
+def _check_hooks(hooks: Iterable[Any], resources: Mapping[str, Any]) -> None:
+    for hook in sorted(hooks, key=lambda one: one.name):
+        for name in sorted(hook.required_resource_keys):
+            check_resource(f"hook {hook.name!r}", name, EMPTY, resources)
+
+
+def _check_op_resources(owner: str, node: OpNode, resources: Mapping[str, Any]) -> None:
+    _check_hooks(node.hooks, resources)
+    op = node.op
     for name in op.required_resource_keys:
         check_resource(owner, name, EMPTY, resources)
     for name, wanted in op.signature.resources.items():

@@ -173,6 +173,11 @@ def _checks_of(
                 raise InvalidDefinitionError(
                     f"the check {spec.name!r} of {str(spec.asset_key)!r} is declared twice; rename one"
                 )
+            if spec.partitions_def not in (None, nodes[str(spec.asset_key)].partitions_def):
+                raise InvalidDefinitionError(
+                    f"the check {spec.name!r} has other partitions than its asset {str(spec.asset_key)!r}; "
+                    "give both the same partitions_def"
+                )
     return found
 
 

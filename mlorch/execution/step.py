@@ -59,7 +59,7 @@ def perform(call: Call, tools: Tools) -> Outcome:
 
 
 def tell(call: Call, tools: Tools, outcome: Outcome) -> None:
-    """Call the hooks of a step that could not call them itself: its worker died, or the run ended its tries."""
+    """Call the hooks of a step that could not: its worker died, or the run left it no further attempt."""
     captured = Captured()
     with capturing(captured):
         _call_hooks(call, tools, captured, outcome)
