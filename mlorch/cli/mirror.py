@@ -23,7 +23,7 @@ def mirror(
     Every run does so by itself. Needed after a run with a dead MLflow server, with --no-wait, or made
     from Python.
     """
-    from mlorch.app.mirroring import mirror_now, mirrors_of, waiting
+    from mlorch.app.mirroring import COUNTED, mirror_now, mirrors_of, waiting
     from mlorch.app.opening import open_app
     from mlorch.cli.output import print_json
 
@@ -37,6 +37,7 @@ def mirror(
     if as_json:
         print_json(found)
     for name, count in found.items() if not as_json else ():
-        print(f"{name}: {count} materializations wait to be told" if count else f"{name}: up to date")
+        many = f"{count:,} or more" if count >= COUNTED else str(count)
+        print(f"{name}: {many} materializations wait to be told" if count else f"{name}: up to date")
     if not found and not as_json:
         print("no mirror is on: [tool.mlorch.mlflow] and [tool.mlorch.dvc] are disabled, or DVC is missing")

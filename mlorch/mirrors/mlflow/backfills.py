@@ -16,7 +16,6 @@ from mlorch.events import (
 )
 from mlorch.log import EventLog, Record, Slot
 from mlorch.mirrors.mlflow.contents import (
-    BACKFILL,
     NAME_LENGTH,
     NOTE,
     PARAM_LENGTH,
@@ -66,7 +65,7 @@ class Backfills:
                 **source_tags(start),
                 ROLE: "job",
                 RUN: start.run_id,
-                BACKFILL: start.run_id,
+                BACKFILL_TAG: start.run_id,
             }
             place = self.make(self._experiments.jobs(), backfill_name(start), start.at, tags)
             self._places.remember("job", start.run_id, place)
@@ -74,11 +73,12 @@ class Backfills:
 
     def begin(self, record: Record) -> None:
         """Open the run of a backfill; one that ended before goes on."""
-        start = record.event
+        assert isinstance(record.event, BackfillStarted)
+        first = self._first(record.event.run_id) or record
+        start = first.event
         assert isinstance(start, BackfillStarted)
-        first = self._first(start.run_id)
         place = self.open(start)
-        if first is None or first.seq == record.seq or not place.is_whole:
+        if first.seq == record.seq or not place.is_whole:
             return
         self._client.update_run(place.run, status="RUNNING")
         self._places.remember("job", start.run_id, place._replace(is_whole=False))
@@ -95,7 +95,7 @@ class Backfills:
             tags = {
                 ROLE: "backfill",
                 RUN: start.run_id,
-                BACKFILL: start.run_id if is_backfill else None,
+                BACKFILL_TAG: start.run_id if is_backfill else None,
                 PARENT: job.run,
                 "mlorch.asset": asset,
                 NOTE: f"What one {'backfill' if is_backfill else 'run'} made: [{title}]({job.url}).",
@@ -107,8 +107,10 @@ class Backfills:
             self._places.remember("backfill", f"{start.run_id}:{asset}", place)
         return place
 
-    def close(self, end: BackfillFinished) -> None:
+    def close(self, record: Record) -> None:
         """Write what a backfill made of each asset, and end its runs in MLflow; its own comes last."""
+        end = record.event
+        assert isinstance(end, BackfillFinished)
         first = self._first(end.run_id)
         if first is None:
             return
@@ -117,7 +119,7 @@ class Backfills:
         place = self.open(start)
         if place.is_whole:
             return
-        made, failed = self._slots(first)
+        made, failed = self._slots(first, record.seq)
         assets = dict(self._places.backfills(end.run_id))
         lines = asset_table(start, made, failed, {asset: one.url for asset, one in assets.items()})
         now = milliseconds(end.at)
@@ -176,12 +178,14 @@ class Backfills:
             self._started[backfill_id] = found[0] if found else None
         return self._started[backfill_id]
 
-    def _slots(self, first: Record) -> tuple[set[Slot], set[Slot]]:
-        """Return what the runs of a backfill made, and what failed and was not made later."""
+    def _slots(self, first: Record, until: int) -> tuple[set[Slot], set[Slot]]:
+        """Return what the runs of a backfill made until it ended, and what failed and was not made later."""
         runs: set[str] = set()
         made: set[Slot] = set()
         failed: set[Slot] = set()
-        for _, event in self._log.read(first.seq, kinds=_OF_RUNS):
+        for seq, event in self._log.read(first.seq, kinds=_OF_RUNS):
+            if seq > until:
+                break
             if isinstance(event, RunStarted) and event.tags.get(BACKFILL_TAG) == first.event.run_id:
                 runs.add(event.run_id)
             elif isinstance(event, AssetMaterialized) and event.run_id in runs:

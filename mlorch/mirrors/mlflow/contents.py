@@ -14,7 +14,6 @@ from mlorch.mirrors.mlflow.versions import by_asset, changed, flat, short, versi
 
 MATERIALIZATION = "mlorch.materialization_id"
 RUN = "mlorch.run_id"
-BACKFILL = "mlorch.backfill_id"
 ROLE = "mlorch.role"
 """Tag that tells runs apart: "materialization", "backfill" or "job"."""
 NOTE = "mlflow.note.content"
@@ -113,7 +112,7 @@ def tags(origin: Origin) -> dict[str, str]:
 def source_tags(start: RunStarted | BackfillStarted) -> dict[str, Json]:
     """Return who started a run, with what command, from which commit, under MLflow's own names."""
     found = {
-        BACKFILL: start.tags.get(BACKFILL_TAG),
+        BACKFILL_TAG: start.tags.get(BACKFILL_TAG),
         "mlorch.host": start.source.get("host"),
         "mlflow.user": start.source.get("user"),
         "mlflow.source.name": start.source.get("command"),

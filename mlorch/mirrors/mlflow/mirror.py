@@ -90,7 +90,7 @@ class MlflowMirror:
         elif isinstance(event, BackfillStarted):
             self._backfills.begin(record)
         elif isinstance(event, BackfillFinished):
-            self._backfills.close(event)
+            self._backfills.close(record)
 
     def _forget(self) -> None:
         experiments = Experiments(self._client, self._store)

@@ -41,13 +41,18 @@ class Outcome:
     failed: Sequence[StepFailed] = ()
     skipped: Sequence[StepSkipped] = ()
     succeeded: Sequence[StepSucceeded] = ()
-    """The ops, those of graphs that make assets among them."""
     urls: Mapping[str, str] = field(default_factory=dict)
     """The page of each materialization by its id."""
 
     @property
     def failed_checks(self) -> list[CheckEvaluated]:
         return [one for one in self.checks if not one.passed]
+
+    @property
+    def ops(self) -> list[StepSucceeded]:
+        """The steps that are told by no other fact: they neither observed nor checked anything."""
+        told = {one.asset for one in self.observed} | {one.step for one in self.checks}
+        return [one for one in self.succeeded if one.step not in told]
 
 
 def outcome_of(run: RunStarted, end: RunFinished, log: EventLog) -> Outcome:

@@ -59,11 +59,11 @@ def job_markdown(outcome: Outcome) -> str:
     run, end = outcome.run, outcome.end
     tables = [
         _table(("failed", "error"), map(_failure, outcome.failed)),
-        _table(("check that failed", "of", "severity", "why"), map(_check, outcome.failed_checks)),
+        _table(("check", "of", "result", "why"), map(_check, outcome.checks)),
         made_table(outcome.made, outcome.urls),
         _table(("observed", "data version"), ((cell(slot_name((one.asset, one.partition))),
             f"`{cell(short(one.data_version))}`") for one in outcome.observed)),
-        _table(("op", "seconds", "kept"), map(_op, outcome.succeeded)),
+        _table(("op", "seconds", "kept"), map(_op, outcome.ops)),
         _table(("left out", "why"), map(_skip, outcome.skipped)),
     ]  # fmt: skip
     head = [f"# {cell(job_name(run))}", "", f"{end.status}, {moment(run.at)} to {moment(end.at)}."]
@@ -102,7 +102,7 @@ def job_json(outcome: Outcome) -> str:
         "observed": [
             node(Input(one.asset, one.partition, one.data_version, None), one) for one in outcome.observed
         ],
-        "ops": [{"step": one.step, "outputs": list(one.outputs)} for one in outcome.succeeded],
+        "ops": [{"step": one.step, "outputs": list(one.outputs)} for one in outcome.ops],
         "checks": [
             {"asset": one.asset, "partition": one.partition, "check": one.check, "passed": one.passed,
              "severity": one.severity, "metadata": dict(one.metadata)}
@@ -138,7 +138,7 @@ def _check(one: CheckEvaluated) -> tuple[str, str, str, str]:
     return (
         cell(one.check),
         cell(slot_name((one.asset, one.partition))),
-        one.severity,
+        "passed" if one.passed else f"failed ({one.severity})",
         cell((one.description or "")[:500]),
     )
 

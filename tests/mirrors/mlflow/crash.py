@@ -18,7 +18,7 @@ from typing import Any
 
 from mlorch.log import MemoryLog, follow
 from mlorch.mirrors.mlflow import MlflowMirror, MlflowStore, quiet
-from tests.mirrors.mlflow.facts import MONTHS, Files, retraining
+from tests.mirrors.mlflow.facts import MONTHS, Files, backfilled, concepts, resumed, retraining
 
 
 def mirror(folder: Path, files: Files, events: list[Any], kill_at: int = 0) -> None:
@@ -97,7 +97,7 @@ def main(root: Path, first: int, step: int) -> None:
     import mlflow.sklearn  # noqa: F401
 
     files = Files(root / "values")
-    events = retraining(files, MONTHS[:2])
+    events = [*retraining(files, MONTHS[:2]), *backfilled(), *resumed(), *concepts()]
     empty = root / "empty"
     assert fork(MlflowMirror(MlflowStore(project="shop", folder=empty), MemoryLog()).open) == 0
 

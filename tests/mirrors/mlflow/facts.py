@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mlorch.errors import IntegrityError
-from mlorch.events import AssetMaterialized, Event, Input, RunFinished, RunStarted, StepFailed
+from mlorch.events import (
+    BACKFILL_TAG,
+    AssetMaterialized,
+    AssetObserved,
+    BackfillFinished,
+    BackfillStarted,
+    CheckEvaluated,
+    Event,
+    Input,
+    RunFinished,
+    RunStarted,
+    StepFailed,
+    StepSkipped,
+    StepSucceeded,
+)
 from mlorch.log import slot_name
 
 MONTHS = ("2013-01", "2013-02", "2013-03")
@@ -138,6 +153,85 @@ def retraining(files: Files, months: tuple[str, ...] = MONTHS) -> list[Event]:
             )
         )
     return [*events, finished(at=START + 99, made=3 * len(months))]
+
+
+def backfilled(months: tuple[str, ...] = MONTHS[:2]) -> list[Event]:
+    """Return a backfill by a run for each month, with a check of what it makes; the last run fails first."""
+    at = START + 1_000
+    targets = {"flights": list(months), "features": list(months), "report": None}
+    begun = BackfillStarted(run_id="b1", at=at, selection=tuple(targets), targets=targets, project="shop")
+    events: list[Event] = [begun]
+    for count, month in enumerate(months, 1):
+        at += 10
+        run = f"b1-{count}"
+        tags = {BACKFILL_TAG: "b1"}
+        events.append(
+            started(run, at=at, job=None, partitions=(month,), selection=("flights", "features"), tags=tags)
+        )
+        events.append(made("flights", month, at=at + 1, run_id=run))
+        read = inputs(("flights", month))
+        if month == months[-1]:
+            events.append(replace(failed(f"features[{month}]", "features", month), run_id=run, at=at + 2))
+        else:
+            events.append(made("features", month, at=at + 2, run_id=run, inputs=read))
+            events.append(checked("features", month, run_id=run, at=at + 3))
+        events.append(finished(run, at=at + 4, status="FAILURE" if month == months[-1] else "SUCCESS"))
+    return [
+        *events,
+        BackfillFinished(run_id="b1", at=at + 5, status="FAILURE", counts={"made": 3, "failed": 1}),
+    ]
+
+
+def resumed(months: tuple[str, ...] = MONTHS[:2]) -> list[Event]:
+    """Return how `backfilled` goes on: with what failed."""
+    at, month = START + 2_000, months[-1]
+    targets = {"features": [month], "report": None}
+    return [
+        BackfillStarted(run_id="b1", at=at, selection=("features", "report"), targets=targets),
+        started("b1-r", at=at + 1, job=None, partitions=(month,), tags={BACKFILL_TAG: "b1"}),
+        made("features", month, at=at + 2, run_id="b1-r"),
+        made("report", at=at + 3, run_id="b1-r", inputs=inputs(("features", month))),
+        finished("b1-r", at=at + 4),
+        BackfillFinished(run_id="b1", at=at + 5, status="SUCCESS", counts={"made": 2}),
+    ]
+
+
+def concepts() -> list[Event]:
+    """Return a run of a multi-asset, an observation and a check, a job of ops, and what was reported."""
+    at = START + 3_000
+    both = {"step": "split", "run_id": "m1", "definition": {"together": ["train", "test"]}}
+    return [
+        started("m1", at=at, job=None, selection=("train", "test")),
+        AssetObserved(run_id="m1", at=at + 1, asset="feed", data_version="7"),
+        made("train", at=at + 1, **both),
+        made("test", at=at + 1, **both),
+        checked("train", run_id="m1", at=at + 2, passed=False, severity="WARN", description="few"),
+        finished("m1", at=at + 3),
+        started("j1", at=at + 10, job="numbers"),
+        succeeded("read", at + 11),
+        succeeded("twice[k1]", at + 12),
+        StepSkipped(run_id="j1", at=at + 13, step="after", asset="", reason="maybe.may was not made"),
+        finished("j1", at=at + 14),
+        made("outside", at=at + 20, started_at=at + 20, run_id="report-1", kind="nothing"),
+    ]
+
+
+def succeeded(step: str, at: float, **values: Any) -> StepSucceeded:
+    output = {"name": "result", "uri": f".mlorch/outputs/j1/{step}.json"}
+    return StepSucceeded(run_id="j1", at=at, step=step, started_at=at - 0.5, outputs=(output,), **values)
+
+
+def checked(asset: str, partition: str | None = None, **values: Any) -> CheckEvaluated:
+    defaults: dict[str, Any] = {
+        "run_id": "r1",
+        "at": START + 5,
+        "step": slot_name((asset, partition)),
+        "check": "has_rows",
+        "passed": True,
+        "metadata": {"nulls": 3, "why": "text"},
+        "data_version": version(asset, partition),
+    }
+    return CheckEvaluated(asset=asset, partition=partition, **{**defaults, **values})
 
 
 def training_data() -> tuple[Any, Any]:

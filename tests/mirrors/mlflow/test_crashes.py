@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-STEP = 23
+STEP = 37
 
 
 @pytest.mark.slow
