@@ -197,9 +197,11 @@ class _Planner:
         makers: Mapping[int, object] = dict.fromkeys(
             self._makers[one] for one in slots if one in self._makers
         )
+        is_made_before = any(one not in self._makers for one in slots)
         for place, step in enumerate(self.steps):
             unit = step.unit
-            if unit.checked or not any(one in makers for one in step.waits_for):
+            is_first = is_made_before and all(self.steps[one].unit is not unit for one in step.waits_for)
+            if unit.checked or not (is_first or any(one in makers for one in step.waits_for)):
                 continue
             is_below = any(one in slots for reads in unit.reads for read in reads for one in read.slots)
             if is_below and step.run >= self.steps[index].run and not slots.intersection(unit.slots):

@@ -274,9 +274,9 @@ def test_how_long_a_run_may_take_holds_for_all_its_steps():
     result = materialize([slow, late], tags={"dagster/max_runtime": "0.2"}, raise_on_error=False)
     assert time.monotonic() - began < 3
     assert len(tries) == 1, "no attempt begins after the end"
+    said = "the run took longer than its limit of 0.2 s (tag mlorch/max_runtime); give it longer, then "
     assert [one.error["message"] for one in result.failures] == [
-        "the run took longer than its limit of 0.2 s (tag mlorch/max_runtime); give it longer, then "
-        "'mlorch runs retry' makes what is left"
+        f"{said}'mlorch runs retry' makes what is left"
     ]
     assert [(one.step, one.is_blocked) for one in result.skipped] == [("late", True)]
     ended = result.all_events[-1]
