@@ -272,7 +272,7 @@ class _Work:
         return in_hand(
             replace(self._run, run_id=new_run_id(), tags=tags),
             steps,
-            selection=tuple(dict.fromkeys(slot[0] for step in steps for slot in step.unit.slots)),
+            selection=_assets(steps),
             project=request.project,
             source=request.source,
             git=request.git,
@@ -316,6 +316,12 @@ class _Work:
             project=request.project,
             source=request.source,
         )
+
+
+def _assets(steps: Sequence[PlannedStep]) -> tuple[str, ...]:
+    """Return what a run makes, or only checks."""
+    slots = [slot for step in steps for slot in (step.unit.slots or step.unit.checked)]
+    return tuple(dict.fromkeys(key for key, _ in slots))
 
 
 def _partition_tags(steps: Sequence[PlannedStep]) -> dict[str, str]:
