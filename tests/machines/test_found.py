@@ -64,7 +64,8 @@ def test_what_reads_the_companion_of_something_stale_is_planned_with_it():
 
         @multi_asset(outs=outs, partitions_def=DAYS)
         def sides():
-            return Output(1, data_version=DataVersion(version["left"])), 2
+            yield Output(1, "left", data_version=DataVersion(version["left"]))
+            yield Output(2, "right")
 
         many = BackfillPolicy.single_run()
         reader = asset(name="reader", partitions_def=DAYS, code_version="1", backfill_policy=many)
