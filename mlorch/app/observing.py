@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from mlorch.execution.hand import RunResult
 from mlorch.execution.runner import carry_out
 from mlorch.instance import Instance
 from mlorch.planning.plan import make_plan
+from mlorch.planning.selection import AssetSelection
 
 
 def observe(
@@ -42,6 +43,17 @@ def observe(
     if raise_on_error:
         result.raise_failure()
     return result
+
+
+def observable(definitions: Definitions, selection: Sequence[str] | None) -> list[str]:
+    """Return the keys of the observable assets in a selection, or of all. Raises UserError for none."""
+    graph = definitions.graph
+    every = AssetSelection.all(include_sources=True)
+    chosen = (AssetSelection.from_coercible(selection) if selection else every).resolve(graph)
+    found = [key for key, node in graph.nodes.items() if node.is_observable and node.spec.key in chosen]
+    if not found:
+        raise UserError("no selected asset can be observed; declare it with @observable_source_asset")
+    return found
 
 
 def observe_assets(

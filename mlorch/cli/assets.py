@@ -47,11 +47,10 @@ def show(
     from mlorch.app.opening import open_app
     from mlorch.cli.output import moment, print_json, print_table, short, size_text
     from mlorch.events import AssetMaterialized
-    from mlorch.planning.selection import select
 
     opened = open_app(context.obj)
-    (key,) = select([f"key:{asset}"], opened.definitions.graph) or (asset,)
-    about = _about(opened.definitions.graph.nodes[key])
+    node = opened.definitions.graph.get(asset)
+    key, about = node.key, _about(node)
     records = opened.record.log.read(kinds={AssetMaterialized.kind}, asset=key, newest_first=True)
     made = [one.event for one in records if isinstance(one.event, AssetMaterialized)]
     made = [one for one in made if partition is None or one.partition == partition][:VERSIONS_SHOWN]

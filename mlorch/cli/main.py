@@ -21,6 +21,7 @@ from mlorch.cli.load import load, restore
 from mlorch.cli.materialize import materialize
 from mlorch.cli.mirror import mirror
 from mlorch.cli.new import new
+from mlorch.cli.observe import observe, report
 from mlorch.cli.partitions import partitions
 from mlorch.cli.pools import pools
 from mlorch.cli.runs import runs
@@ -38,8 +39,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 fine, 1 a run failed, 2 something to put right, 3 a bug of mlorch.",
 )
-for command in (new, init, materialize, backfill, status, lineage, load, restore, mirror, ui, version):
-    app.command()(command)
+for one in (new, init, materialize, backfill, observe, status, lineage, load, restore, mirror, ui, version):
+    app.command()(one)
+assets.command()(report)
 app.add_typer(assets, name="assets")
 app.add_typer(partitions, name="partitions")
 app.add_typer(checks, name="checks")
