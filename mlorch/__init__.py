@@ -22,10 +22,7 @@ _HOMES = {
     "mlorch.app.observing": "observe",
     "mlorch.app.projects": "Definitions",
     "mlorch.app.results": "ExecuteInProcessResult ExecutionResult",
-    "mlorch.definitions.asset_checks": (
-        "AssetChecksDefinition asset_check load_asset_checks_from_current_module "
-        "load_asset_checks_from_modules multi_asset_check"
-    ),
+    "mlorch.definitions.asset_checks": "AssetChecksDefinition asset_check multi_asset_check",
     "mlorch.definitions.assets": "AssetsDefinition asset map_asset_specs",
     "mlorch.definitions.check_builders": (
         "build_column_schema_change_checks build_last_update_freshness_checks "
@@ -75,6 +72,8 @@ _HOMES = {
         "TableConstraints TableMetadataValue TableRecord TableSchema"
     ),
     "mlorch.definitions.modules": (
+        "load_asset_checks_from_current_module load_asset_checks_from_modules "
+        "load_asset_checks_from_package_module load_asset_checks_from_package_name "
         "load_assets_from_current_module load_assets_from_package_module load_assets_from_package_name"
     ),
     "mlorch.definitions.multi": "MultiPartitionKey MultiPartitionsDefinition",

@@ -14,6 +14,8 @@ from mlorch.definitions.mapped import ConfigMapping, PartitionedConfig
 from mlorch.definitions.schemas import node_place, run_scaffold, run_schema, run_sections
 from mlorch.execution.sections import Path, read_sections
 from mlorch.execution.settling import needed_names, settle_configs, settle_resources
+from mlorch.planning.check_selection import select_checks
+from mlorch.planning.checking import checkers
 from mlorch.planning.selection import select
 
 
@@ -36,7 +38,9 @@ def configurable(definitions: Definitions, name: str) -> Configurable:
     if isinstance(job, JobDefinition):
         owners = [job]
     else:
-        owners = list(owners_of(graph, select(job.selection if job is not None else name, graph)))
+        selection = job.selection if job is not None else name
+        made = owners_of(graph, select(selection, graph))
+        owners = [*made, *checkers(graph, select_checks(selection, graph))]
     taken = {name for owner in owners for name in resource_names(owner, graph)}
     names = needed_names(definitions.resources, taken)
     return Configurable(
@@ -68,7 +72,8 @@ def validate_config(
 ) -> None:
     """Check a run config as a run would. Raises InvalidConfigError with everything that is wrong."""
     config = found.config.resolve(run_config) if isinstance(found.config, ConfigMapping) else run_config
-    everything = owners_of(definitions.graph, definitions.graph.nodes)
+    graph = definitions.graph
+    everything = (*owners_of(graph, graph.nodes), *checkers(graph, graph.checks))
     classes = dict(config for owner in everything for config in configs_of(owner))
     settle_configs(classes, config, found.wanted)
     settle_resources(definitions.resources, found.resources, read_sections(config).resources)

@@ -19,6 +19,7 @@ from typing import Any
 from mlorch.app.holding import command_line
 from mlorch.definitions.definitions import Definitions, load_assets_from_modules
 from mlorch.definitions.jobs import AssetJob
+from mlorch.definitions.modules import load_asset_checks_from_modules
 from mlorch.errors import (
     InvalidConfigError,
     InvalidDefinitionError,
@@ -27,6 +28,7 @@ from mlorch.errors import (
     MlorchError,
 )
 from mlorch.instance import Instance
+from mlorch.planning.check_selection import select_checks
 from mlorch.planning.selection import select
 from mlorch.settings import Settings, read_settings
 
@@ -88,11 +90,12 @@ def load_definitions(settings: Settings) -> Definitions:
     if len({id(one) for one in found}) > 1:
         raise InvalidDefinitionError(f"{settings.definitions!r} has several Definitions; keep one")
     assets = [] if found else load_assets_from_modules([module])
-    if not found and not assets:
+    checks = [] if found else load_asset_checks_from_modules([module])
+    if not found and not assets and not checks:
         raise InvalidDefinitionError(
             f"{settings.definitions!r} declares nothing; write defs = Definitions(assets=[…])"
         )
-    definitions = found[0] if found else Definitions(assets)
+    definitions = found[0] if found else Definitions(assets, asset_checks=checks)
     try:
         check_selections(definitions)
     except MissingDefinitionError as error:
@@ -108,6 +111,7 @@ def check_selections(definitions: Definitions) -> None:
             continue
         try:
             select(job.selection, graph)
+            select_checks(job.selection, graph)
         except InvalidSelectionError as error:
             raise InvalidDefinitionError(f"the selection of job {job.name!r}: {error}") from None
 

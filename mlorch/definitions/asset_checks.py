@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import ModuleType
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from mlorch.definitions.assets import AssetsDefinition
@@ -59,6 +59,17 @@ class AssetChecksDefinition(AssetsDefinition):
     def checked(self) -> tuple[str, ...]:
         """The keys of the assets that it checks, each once."""
         return tuple(dict.fromkeys(str(spec.asset_key) for spec in self.check_specs))
+
+    def placed(self, renamed: Mapping[str, AssetKey], group_name: str | None) -> AssetChecksDefinition:
+        """Return a copy for the new names of assets."""
+        specs = [spec.placed(renamed) for spec in self.check_specs]
+        return AssetChecksDefinition(
+            _renamed(self.op, specs[0].python_identifier) if len(specs) == 1 else self.op,
+            specs,
+            [replace(one, key=str(renamed.get(one.key, one.key))) for one in self.dependencies],
+            can_subset=self.can_subset,
+            resource_defs=self.resource_defs,
+        )
 
     def __repr__(self) -> str:
         return f"<check {', '.join(spec.key.to_user_string() for spec in self.check_specs)}>"
@@ -130,34 +141,6 @@ def multi_asset_check(
     namespace = sys._getframe(1).f_locals
     refuse_unknown(options, MultiAssetCheckOptions.__annotations__, "@multi_asset_check")
     return lambda function: _define_several(function, namespace, options)
-
-
-def load_asset_checks_from_modules(
-    modules: Iterable[ModuleType], asset_key_prefix: str | Sequence[str] | None = None
-) -> list[AssetChecksDefinition]:
-    """Return the checks found as attributes of the modules, each once, in the order they stand there.
-
-    `asset_key_prefix` is put before the keys of the assets that they check.
-    """
-    found: dict[int, AssetChecksDefinition] = {}
-    for module in modules:
-        for value in vars(module).values():
-            for one in value if isinstance(value, list | tuple) else (value,):
-                if isinstance(one, AssetChecksDefinition):
-                    found.setdefault(id(one), one)
-    if asset_key_prefix is None:
-        return list(found.values())
-    keys = {name for one in found.values() for name in one.checked}
-    renamed = {name: AssetKey.from_user_string(name).with_prefix(asset_key_prefix) for name in keys}
-    return [_placed(one, renamed) for one in found.values()]
-
-
-def load_asset_checks_from_current_module(
-    asset_key_prefix: str | Sequence[str] | None = None,
-) -> list[AssetChecksDefinition]:
-    """Return the checks of the module that calls this, as `load_asset_checks_from_modules` does."""
-    module = sys.modules[sys._getframe(1).f_globals["__name__"]]
-    return load_asset_checks_from_modules([module], asset_key_prefix)
 
 
 def _define_one(
@@ -251,17 +234,6 @@ def _loaded(signature: Signature, ins: Mapping[str, Any]) -> Iterable[Dependency
         one = given if isinstance(given, AssetIn) else AssetIn(key=given)
         annotation = signature.arguments.get(argument, one.dagster_type)
         yield Dependency(one.resolve(argument), argument, annotation, one.partition_mapping, one.metadata)
-
-
-def _placed(definition: AssetChecksDefinition, renamed: Mapping[str, AssetKey]) -> AssetChecksDefinition:
-    specs = [spec.placed(renamed) for spec in definition.check_specs]
-    return AssetChecksDefinition(
-        _renamed(definition.op, specs[0].python_identifier) if len(specs) == 1 else definition.op,
-        specs,
-        definition.placed(renamed, None).dependencies,
-        can_subset=definition.can_subset,
-        resource_defs=definition.resource_defs,
-    )
 
 
 def _renamed(op: OpDefinition, name: str) -> OpDefinition:

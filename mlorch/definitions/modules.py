@@ -9,8 +9,10 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from mlorch.definitions.asset_checks import AssetChecksDefinition
 from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.definitions import load_assets_from_modules
+from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.specs import AssetSpec
 from mlorch.errors import InvalidDefinitionError
 
@@ -38,6 +40,37 @@ def load_assets_from_current_module(
     """Return the assets that the module which calls this has declared so far."""
     module = calling_module(2)
     return load_assets_from_modules([module], group_name=group_name, key_prefix=key_prefix)
+
+
+def load_asset_checks_from_modules(
+    modules: Iterable[ModuleType], asset_key_prefix: Placing = None
+) -> list[AssetChecksDefinition]:
+    """Return the functions of modules that only check; `asset_key_prefix` comes before what they check."""
+    found: list[AssetChecksDefinition] = list(members(modules, AssetChecksDefinition))
+    if asset_key_prefix is None:
+        return found
+    keys = {name for one in found for name in one.checked}
+    renamed = {name: AssetKey.from_user_string(name).with_prefix(asset_key_prefix) for name in keys}
+    return [one.placed(renamed, None) for one in found]
+
+
+def load_asset_checks_from_package_module(
+    package_module: ModuleType, asset_key_prefix: Placing = None
+) -> list[AssetChecksDefinition]:
+    """Return the checks of a package and of all modules within."""
+    return load_asset_checks_from_modules(modules_of(package_module), asset_key_prefix)
+
+
+def load_asset_checks_from_package_name(
+    package_name: str, asset_key_prefix: Placing = None
+) -> list[AssetChecksDefinition]:
+    """Return the checks of a package, by its name, and of all modules within."""
+    return load_asset_checks_from_package_module(import_module(package_name), asset_key_prefix)
+
+
+def load_asset_checks_from_current_module(asset_key_prefix: Placing = None) -> list[AssetChecksDefinition]:
+    """Return the checks that the module which calls this has declared so far."""
+    return load_asset_checks_from_modules([calling_module(2)], asset_key_prefix)
 
 
 def modules_of(package: ModuleType) -> list[ModuleType]:
