@@ -8,11 +8,13 @@ from typing import Any
 from mlorch.app.jobs import run_job
 from mlorch.app.materializing import Listener, Request, run_request
 from mlorch.app.results import ExecutionResult
+from mlorch.app.targets import Partitions
 from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.jobs import AssetJob, JobDefinition
 from mlorch.definitions.mapped import PartitionedConfig, config_of
 from mlorch.errors import UserError
 from mlorch.instance import Instance
+from mlorch.planning.selection import select
 
 
 def launch(
@@ -29,6 +31,9 @@ def launch(
     asked = of_job(job, request or Request())
     asked = replace(asked, declared=asked.declared or job.executor_def or definitions.executor)
     if isinstance(job, AssetJob):
+        if isinstance(job.config, PartitionedConfig) and not _is_partitioned(asked, definitions):
+            # The partition chose the config, and there is nothing else for it to choose.
+            asked = replace(asked, partitions=Partitions())
         return run_request(definitions, instance, asked, listener or Listener())
     if asked.partitions.range is not None or asked.partitions.all:
         raise UserError(f"{job!r} makes no assets; run it for one partition at a time")
@@ -54,3 +59,8 @@ def of_job(job: AssetJob | JobDefinition, request: Request) -> Request:
         given["op_retry_policy"] = request.op_retry_policy or job.op_retry_policy
         given["hooks"] = request.hooks | job.hooks
     return replace(request, **given)
+
+
+def _is_partitioned(asked: Request, definitions: Definitions) -> bool:
+    nodes = definitions.graph.nodes
+    return any(nodes[key].partitions_def is not None for key in select(asked.selection, definitions.graph))

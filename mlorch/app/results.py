@@ -59,6 +59,11 @@ class ExecutionResult:
         return self._result.materializations
 
     @property
+    def done(self) -> int:
+        """How many steps that make no asset did what they were to do."""
+        return self._result.done
+
+    @property
     def skipped(self) -> list[StepSkipped]:
         return self._result.skipped
 

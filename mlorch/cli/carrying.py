@@ -146,6 +146,7 @@ def _summary(result: ExecutionResult, watch: object, what: str) -> str:
         return f"nothing is {nothing}: {len(result.plan.fresh)} fresh ({watch})"
     blocked = sum(one.is_blocked for one in result.skipped)
     counts = {
+        "done": result.done,
         "made": len(result.materializations),
         "fresh": len(result.plan.fresh) + len(result.skipped) - blocked,
         "failed": len(result.failures),

@@ -19,6 +19,7 @@ from mlorch.events import (
     StepRetried,
     StepSkipped,
     StepStarted,
+    StepSucceeded,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ def line_of(event: Event) -> str | None:
             f"{name} {value:.4g}" for name, value in event.metrics.items() if not isinstance(value, list)
         )
         return f"made     {event.step}  @{short(event.data_version)}  {', '.join(facts)}"
+    if isinstance(event, StepSucceeded):
+        # Where it makes an asset, that is told already.
+        return f"done     {event.step}  {event.at - event.started_at:.2f} s" if not event.asset else None
+    if isinstance(event, StepSkipped) and not (event.asset or event.is_blocked):
+        return f"skipped  {event.step}  {event.reason}"
     if isinstance(event, StepSkipped):
         return f"{'blocked' if event.is_blocked else 'fresh  '}  {event.step}  {event.reason}"
     if isinstance(event, StepRetried):
@@ -121,7 +127,9 @@ class _Live(Lines):
         super().happened(event)
         if isinstance(event, StepStarted):
             self._bar.update(self._task, description=event.step)
-        elif isinstance(event, AssetMaterialized | StepSkipped | StepFailed):
+        elif isinstance(event, AssetMaterialized | StepSkipped | StepFailed) or (
+            isinstance(event, StepSucceeded) and not event.asset
+        ):
             self._bar.advance(self._task)
 
 

@@ -30,6 +30,8 @@ class RunResult:
     """What the failed steps raised, where they ran in this process."""
     passed: dict[tuple[str, str], dict[str | None, Kept]] = field(default_factory=dict)
     """By step and output, what ops passed on, by mapping key."""
+    done: int = 0
+    """Steps that make no asset and did what they were to do."""
     reason: str = ""
     """Why it ended before its steps."""
 
@@ -38,6 +40,7 @@ class RunResult:
         for name in ("materializations", "skipped", "failures", "checks", "exceptions"):
             getattr(self, name).extend(getattr(other, name))
         self.passed.update(other.passed)
+        self.done += other.done
         if other.status != "SUCCESS":
             self.status, self.reason = other.status, other.reason or self.reason
 
@@ -45,6 +48,7 @@ class RunResult:
     def fact(self) -> RunFinished:
         """What is recorded of its end."""
         counts = {
+            **({"done": self.done} if self.done else {}),
             "made": len(self.materializations),
             "skipped": sum(not one.is_blocked for one in self.skipped),
             "failed": len(self.failures),

@@ -18,6 +18,7 @@ from mlorch.events import (
     StepRetried,
     StepSkipped,
     StepStarted,
+    StepSucceeded,
 )
 from mlorch.execution.admission import Entrance, Gate
 from mlorch.execution.board import Board
@@ -228,6 +229,8 @@ class Runner:
                 result.materializations.append(fact)
             elif isinstance(fact, CheckEvaluated):
                 result.checks.append(fact)
+            elif isinstance(fact, StepSucceeded) and not fact.asset:
+                result.done += 1
             self._writer.add(fact)
 
     def _succeed(self, index: int, outcome: Outcome) -> None:
