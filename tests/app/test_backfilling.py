@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
@@ -317,3 +319,25 @@ def test_what_is_made_is_checked_in_its_run_and_what_is_about_all_of_it_after():
     ]
     assert sorted(checked, key=str) == [("is_positive", FIRST), ("is_positive", SECOND), ("is_whole", None)]
     assert len(result.runs) == 3
+
+
+def test_one_of_its_runs_is_canceled_alone(tmp_path):
+    with Instance.local(tmp_path) as instance:
+
+        @asset(name="raw", partitions_def=DAYS, code_version="1")
+        def ending(context: AssetExecutionContext) -> int:
+            if context.partition_key == FIRST:
+                instance.leases.cancel(context.run_id, "canceled by me", time.time())
+                time.sleep(1.2)
+            return 1
+
+        result = backfill(
+            [ending, feature], partitions=[FIRST, SECOND], instance=instance, raise_on_error=False
+        )
+        assert [one.status for one in result.runs] == ["CANCELED", "SUCCESS"]
+        assert [one.step for one in result.materializations] == [
+            f"raw[{FIRST}]",
+            f"raw[{SECOND}]",
+            f"feature[{SECOND}]",
+        ]
+        assert [one.reason for one in result.skipped] == ["canceled by me"]
