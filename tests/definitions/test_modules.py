@@ -10,8 +10,6 @@ import pytest
 from mlorch import (
     AssetKey,
     AssetSpec,
-    Definitions,
-    Instance,
     asset,
     load_assets_from_package_name,
     load_definitions_from_module,
@@ -19,7 +17,6 @@ from mlorch import (
     map_asset_specs,
     materialize,
 )
-from mlorch.errors import InvalidDefinitionError
 
 
 @pytest.fixture
@@ -59,7 +56,7 @@ def test_the_definitions_of_a_module_have_its_resources(package):
     assert load_definitions_from_module(found_there.raw, resources={"x": 1}).resources["x"] == 1
 
 
-@asset(group_name="old")
+@asset
 def a():
     return 1
 
@@ -67,24 +64,6 @@ def a():
 @asset
 def b(a):
     return a + 1
-
-
-def test_definitions_answer_about_their_assets():
-    defs = Definitions([a, b, AssetSpec("outside", deps=[b])])
-    assert defs.resolve_asset_graph().get_all_asset_keys() == set(map(AssetKey, ("a", "b", "outside")))
-    assert defs.resolve_assets_def("a") is a
-    assert not defs.resolve_assets_def("outside").is_executable
-    assert [str(spec.key) for spec in defs.resolve_all_asset_specs()] == ["a", "b", "outside"]
-    with pytest.raises(InvalidDefinitionError, match="there is no asset 'outsid'; did you mean 'outside'"):
-        defs.resolve_assets_def("outsid")
-
-
-def test_specs_are_mapped_in_copies():
-    defs = Definitions([a, b])
-    mapped = defs.map_asset_specs(func=lambda one: one.replace_attributes(group_name="new"), selection="a")
-    groups = {key: node.group for key, node in mapped.graph.nodes.items()}
-    assert groups == {"a": "new", "b": "default"}
-    assert defs.graph.nodes["a"].group == "old"
 
 
 def test_a_mapped_spec_may_have_another_name_and_other_deps():
@@ -98,11 +77,3 @@ def test_a_mapped_spec_may_have_another_name_and_other_deps():
     assert {one.key for one in made.dependencies} == {"a", "more"}
     assert str(spec.key) == "p/x"
     assert materialize([a, made]).asset_value("p/b") == 2
-
-
-def test_values_are_loaded_of_several_assets():
-    defs = Definitions([a, b])
-    instance = Instance.ephemeral()
-    materialize([a, b], instance=instance)
-    with defs.get_asset_value_loader(instance) as loader:
-        assert (loader.load_asset_value("a"), loader.load_asset_value("b")) == (1, 2)
