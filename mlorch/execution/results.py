@@ -144,7 +144,7 @@ def _said(result: Any, call: Call) -> Iterator[Said]:
         yield from (Produced(name, NO_VALUE) for name in _selected(call) if _has_no_value(outs[name]))
     elif isinstance(result, tuple | list) and len(result) == len(outs):
         for name, value in zip(outs, result, strict=True):
-            yield Produced(name, value)
+            yield from _at(name, value, call)
     elif outs:
         raise TypeCheckError(
             f"{owner_name(call)} has the outputs {', '.join(outs)} and returned {type(result).__name__}; "
@@ -157,11 +157,20 @@ def _listed(results: Iterable[Any], call: Call) -> Iterator[Said]:
     names = iter(call.node.op.outs)
     for one in results:
         if isinstance(one, Output) and len(call.node.op.outs) > 1:
-            place = next(names, one.output_name)
-            name = place if one.output_name == "result" else one.output_name
-            yield Produced(name, one.value, one.metadata, one.data_version, None, one.tags)
+            yield from _at(next(names, one.output_name), one, call)
         else:
             yield from _one(one, call)
+
+
+def _at(place: str, one: Any, call: Call) -> Iterator[Said]:
+    """Read what stands at the place of an output: its value, or a result with more about it."""
+    if isinstance(one, Output):
+        name = place if one.output_name == "result" else _known(one.output_name, call)
+        yield Produced(name, one.value, one.metadata, one.data_version, None, one.tags)
+    elif isinstance(one, _RESULTS):
+        yield from _one(one, call)
+    else:
+        yield Produced(place, one)
 
 
 def _one(result: Any, call: Call) -> Iterator[Said]:

@@ -101,6 +101,16 @@ def test_an_op_that_fails_costs_the_assets_below_it_alone():
     assert [one.failed for one in result.failures] == [(("high", None),)]
 
 
+def test_a_tuple_may_say_more_of_some_of_its_values():
+    @multi_asset(outs={"left": AssetOut(), "right": AssetOut()})
+    def sides():
+        return 1, Output(2, metadata={"rows": 3})
+
+    result = materialize([sides])
+    assert [result.asset_value(name) for name in ("left", "right")] == [1, 2]
+    assert [sorted(one.metadata) for one in result.materializations] == [[], ["rows"]]
+
+
 @pytest.mark.parametrize("is_early", [True, False])
 def test_what_fails_beside_an_output_without_keys_blocks_nothing(is_early):
     """Whether it fails before the output comes or after it."""
