@@ -202,7 +202,7 @@ SHORT = settings(
 )
 
 
-LONG = settings(SHORT, max_examples=2000, stateful_step_count=25)
+LONG = settings(SHORT, max_examples=800, stateful_step_count=25)
 
 
 def test_every_kind_is_made_as_the_model_says():

@@ -64,7 +64,7 @@ def test_programs_in_processes(lines):
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("executor", "count"), [("threads", 3000), ("processes", 100)])
+@pytest.mark.parametrize(("executor", "count"), [("threads", 1500), ("processes", 40)])
 def test_programs_for_long(executor, count):
     @given(lines=programs(40))
     @settings(QUICK, max_examples=count)
