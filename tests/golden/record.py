@@ -15,16 +15,22 @@ from mlorch import __version__
 from mlorch.events import (
     AssetMaterialized,
     AssetObserved,
+    BackfillFinished,
+    BackfillStarted,
     CheckEvaluated,
     Event,
+    HookErrored,
     Input,
     OutputCaptured,
+    PartitionsAdded,
+    PartitionsDeleted,
     RunFinished,
     RunStarted,
     StepFailed,
     StepRetried,
     StepSkipped,
     StepStarted,
+    StepSucceeded,
     to_json,
 )
 from mlorch.storage.leases import Holder, SqlLeases
@@ -42,7 +48,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "mlorch.db"
         with closing(open_log(path)) as log:
-            for batch in (_raw(), _model(), _end()):
+            for batch in batches():
                 log.append(batch)
             log.advance("mlflow", 7)
             SqlLeases(log.engine).acquire(
@@ -53,6 +59,11 @@ def main() -> None:
             statements = list(raw.iterdump())
     for suffix, lines in (("sql", statements), ("jsonl", events)):
         (HERE / f"log-{__version__}.{suffix}").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def batches() -> list[list[Event]]:
+    """Return what is recorded: each kind of fact at least once."""
+    return [_raw(), _model(), _end(), _many()]
 
 
 def _raw() -> list[Event]:
@@ -135,6 +146,39 @@ def _end() -> list[Event]:
         StepSkipped(**step, step="report", asset="report", reason="evaluation failed", is_blocked=True),
         RunFinished(
             **step, status="FAILURE", counts={"made": 11, "failed": 1, "blocked": 1}, reason="1 step failed"
+        ),
+    ]
+
+
+def _many() -> list[Event]:
+    """What came after 0.1.0: ops, hooks, backfills and partitions that are known at run time."""
+    op: dict[str, Any] = {"run_id": RUN, "at": 1362117605.0, "step": "levels.halve", "asset": "low"}
+    backfill: dict[str, Any] = {"run_id": "b4ckf111", "at": 1362117606.0}
+    kept = {
+        "name": "under",
+        "mapping_key": "k1",
+        "slot": f"{RUN}/levels.halve/under",
+        "uri": "outputs/under.json",
+        "content_hash": "5d41402abc4b2a76b9719d911017c592",
+        "io_manager": "json",
+        "metadata": {"rows": 3},
+    }
+    return [
+        StepSucceeded(**op, started_at=1362117604.5, attempt=2, outputs=(kept,)),
+        HookErrored(**op, hook="tell", error=ERROR),
+        StepFailed(**op, error=ERROR, slots=(("low", None), ("high", "2013-01-01"))),
+        PartitionsAdded(at=1362117605.0, name="colours", keys=("red", "blue")),
+        PartitionsDeleted(at=1362117605.5, name="colours", keys=("red",)),
+        BackfillStarted(
+            **backfill,
+            selection=("raw/flights",),
+            targets={"raw/flights": DAYS},
+            only="missing",
+            tags={"team": "ml"},
+            project="nyc_flights",
+        ),
+        BackfillFinished(
+            **backfill, status="FAILURE", counts={"made": 9, "failed": 1}, reason="1 run failed"
         ),
     ]
 

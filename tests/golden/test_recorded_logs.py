@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from mlorch import __version__
-from mlorch.events import KINDS, from_json
+from mlorch.events import KINDS, from_json, to_json
 from mlorch.storage.leases import Holder, SqlLeases
 from mlorch.storage.sql import open_log
+from tests.golden.record import batches
 
 HERE = Path(__file__).parent
 RECORDED = sorted(HERE.glob("log-*.sql"))
@@ -32,6 +33,18 @@ def test_a_recorded_log_reads_as_what_was_recorded(recorded: Path, tmp_path: Pat
         other = Holder("other", "host", 1, "mlorch", 1.0)
         assert SqlLeases(log.engine).acquire(["model"], other, 60, 1.0).keys() == {"model"}
         assert log.append(expected[:1]) == [len(expected) + 1]
+
+
+def test_the_next_version_will_be_recorded_with_every_kind_of_fact(tmp_path: Path) -> None:
+    facts = [fact for batch in batches() for fact in batch]
+    assert {fact.kind for fact in facts} == KINDS.keys()
+    with closing(open_log(tmp_path / "mlorch.db")) as log:
+        for batch in batches():
+            log.append(batch)
+        kept = [record.event for record in log.read()]
+        assert [from_json(to_json(fact)) for fact in kept] == kept
+        assert kept[-7:] == facts[-7:]
+        assert log.latest("step_failed")["high", "2013-01-01"].event == facts[-5]
 
 
 def test_this_version_is_recorded() -> None:
