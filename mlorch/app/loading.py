@@ -11,7 +11,7 @@ from mlorch.definitions.signature import EMPTY
 from mlorch.errors import NotFoundError, UserError
 from mlorch.events import AssetMaterialized
 from mlorch.execution.arguments import load
-from mlorch.execution.call import Kept, Tools
+from mlorch.execution.call import Tools, kept_of
 from mlorch.execution.settling import settle_resources
 from mlorch.instance import Instance, Opener
 from mlorch.iomanagers.kinds import KINDS
@@ -107,8 +107,7 @@ def load_value(
         raise NotFoundError(f"{slot_name(slot)} keeps no value: its function returns None")
     names = {"io_manager", (made.io_manager or "").removeprefix("resource:")}
     resolved, _ = settle_resources(resources or {}, names)
-    kept = Kept(slot, made.uri, made.content_hash, made.io_manager, made.metadata, made.run_id, made.step)
-    return load(kept, annotation, tools_of(instance), resolved)
+    return load(kept_of(made), annotation, tools_of(instance), resolved)
 
 
 def tools_of(instance: Instance) -> Tools:

@@ -11,7 +11,7 @@ from mlorch.definitions.assets import AssetsDefinition
 from mlorch.definitions.io import ValueKinds, ValueStore
 from mlorch.definitions.results import NO_VALUE
 from mlorch.definitions.signature import EMPTY
-from mlorch.events import Event, Input
+from mlorch.events import AssetMaterialized, Event, Input
 from mlorch.execution.run import Run
 from mlorch.log import Slot
 
@@ -39,6 +39,20 @@ class Kept:
     is_passed: bool = False
     """True of an op's output that is no asset: it lies among the outputs, not among the values."""
     mapping_key: str | None = None
+
+
+def kept_of(made: AssetMaterialized) -> Kept:
+    """Return what it takes to read a recorded value."""
+    return Kept(
+        (made.asset, made.partition),
+        made.uri,
+        made.content_hash,
+        made.io_manager,
+        made.metadata,
+        made.run_id,
+        made.step,
+        str(made.definition.get("output", "result")),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from mlorch.definitions.checks import AssetCheckSpec
 from mlorch.definitions.nodes import AssetValue, Constant, FanIn, GraphInput, OpOutput
 from mlorch.definitions.ops import Nothing
 from mlorch.definitions.results import NO_VALUE
-from mlorch.execution.call import Argument, Call, Kept, Target, element_of
+from mlorch.execution.call import Argument, Call, Kept, Target, element_of, kept_of
 from mlorch.execution.run import Run
 from mlorch.log import History, Record, Slot
 from mlorch.planning.plan import PlannedStep, Unit
@@ -130,9 +130,7 @@ class Caller:
 
     def _kept(self, slot: Slot) -> Kept:
         made = self._history.made(slot)
-        if made is None:
-            return Kept(slot)
-        return Kept(slot, made.uri, made.content_hash, made.io_manager, made.metadata, made.run_id, made.step)
+        return Kept(slot) if made is None else kept_of(made)
 
     def _targets(self, unit: Unit, path: str, run: Run) -> Iterator[Target]:
         nodes, history = self._assessment.graph.nodes, self._history

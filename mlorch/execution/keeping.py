@@ -16,7 +16,7 @@ from mlorch.definitions.specs import CONTENT, AssetSpec
 from mlorch.errors import SchemaError, TypeCheckError
 from mlorch.events import AssetMaterialized, CheckEvaluated, Input
 from mlorch.execution.arguments import owner_name, path_of
-from mlorch.execution.call import Call, Kept, Target, Tools
+from mlorch.execution.call import Call, Kept, Target, Tools, kept_of
 from mlorch.execution.checking import schema_checked
 from mlorch.execution.context import OpExecutionContext
 from mlorch.execution.metadata import plain, redacted
@@ -64,7 +64,7 @@ class Keeper:
             made = self._materialized(target, replace(produced, value=value))
             self.materializations.append(made)
             if call.path:
-                self.passed.append(_kept(made, produced.output))
+                self.passed.append(kept_of(made))
 
     def _remember(self, produced: Produced) -> None:
         value = None if produced.value is NO_VALUE else produced.value
@@ -112,7 +112,6 @@ class Keeper:
         report = self._tools.kinds.passed(produced.value, context.annotation)
         if report is not None:
             self.schemas.append(schema_checked(call, target.slot, report, version))
-        dependencies = tuple(dict.fromkeys(one.key for one in call.maker.dependencies_of(target.slot[0])))
         return AssetMaterialized(
             run_id=run.run_id,
             at=time.time(),
@@ -132,10 +131,18 @@ class Keeper:
             io_manager=manager,
             inputs=inputs,
             environment=_environment(call.node.op.function, self._tools),
-            definition={**facts_of(spec, call.maker, dependencies), "value": kind},
+            definition=self._defined(spec, produced.output, kind),
             metadata=redacted({**metadata, **self._said(produced, target)}, run.secrets),
             metrics=self._context.metrics,
         )
+
+    def _defined(self, spec: AssetSpec, output: str, kind: str) -> dict[str, Any]:
+        maker = self._call.maker
+        dependencies = dict.fromkeys(one.key for one in maker.dependencies_of(spec.name))
+        found = {**facts_of(spec, maker, dependencies), "value": kind}
+        if output != "result":
+            found["output"] = output
+        return found
 
     def _output_context(self, produced: Produced, out: Out, target: Target, spec: AssetSpec) -> OutputContext:
         return OutputContext(
@@ -322,14 +329,6 @@ def _described(value: Any, partitions: Collection[str]) -> str:
     parts = [f"lacks {lacking[0]!r}"] if lacking else []
     parts += [f"{other[0]!r} is none of them"] if other else []
     return f"a mapping that is not one of these partitions ({', '.join(parts)})"
-
-
-def _kept(made: AssetMaterialized, output: str) -> Kept:
-    """Return the value of an asset as the ops after it read it."""
-    slot = made.asset, made.partition
-    return Kept(
-        slot, made.uri, made.content_hash, made.io_manager, made.metadata, made.run_id, made.step, output
-    )
 
 
 def _environment(function: Callable[..., Any], tools: Tools) -> Mapping[str, str]:
