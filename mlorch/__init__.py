@@ -22,6 +22,7 @@ _HOMES = {
     "mlorch.app.observing": "observe",
     "mlorch.app.projects": "Definitions",
     "mlorch.app.results": "ExecuteInProcessResult ExecutionResult",
+    "mlorch.app.retrying": "retry_run",
     "mlorch.definitions.asset_checks": "AssetChecksDefinition asset_check multi_asset_check",
     "mlorch.definitions.assets": "AssetsDefinition asset map_asset_specs",
     "mlorch.definitions.check_builders": (

@@ -9,19 +9,24 @@ from typing import Any
 import pytest
 
 from mlorch import errors
-from mlorch.errors import MlorchError, SchemaError, UserError, nearest
+from mlorch.errors import Failure, MlorchError, RetryRequested, SchemaError, UserError, nearest
 
 EXIT_CODES = {
     "UserError": 2,
     "SchemaError": 1,
+    "AssetCheckFailedError": 1,
+    "Failure": 1,
+    "RetryRequested": 1,
     "ResourceError": 1,
     "WorkerError": 1,
     "StepTimeoutError": 1,
+    "RunCanceledError": 1,
     "RunFailedError": 1,
 }
-CLASSES: dict[str, Any] = {
+NAMES: dict[str, Any] = {
     name: one for name, one in vars(errors).items() if inspect.isclass(one) and issubclass(one, MlorchError)
 }
+CLASSES = {name: one for name, one in NAMES.items() if name == one.__name__}
 
 
 def drawn() -> dict[str, str]:
@@ -30,7 +35,7 @@ def drawn() -> dict[str, str]:
     path: list[str] = []
     for line in inspect.getdoc(errors).splitlines():
         name = line.lstrip(" │├└─").partition(" ")[0]
-        if name.endswith("Error") and name.isidentifier():
+        if name == "MlorchError" or "── " in line:
             depth = (len(line) - len(line.lstrip(" │├└─"))) // 4
             path[depth - 1 :] = [name]
             found[name] = path[depth - 2] if depth > 1 else ""
@@ -40,6 +45,10 @@ def drawn() -> dict[str, str]:
 def test_the_tree_is_drawn_as_it_is():
     actual = {name: one.__base__.__name__ for name, one in CLASSES.items() if one is not MlorchError}
     assert drawn() == {"MlorchError": "", **actual}
+
+
+def test_other_names_of_errors_are_those_that_people_know():
+    assert all(name.startswith("Dagster") for name in NAMES.keys() - CLASSES.keys())
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -53,6 +62,14 @@ def test_each_error_has_the_exit_code_of_its_branch_and_says_when_it_is_raised(n
 def test_a_broken_schema_travels_between_processes_with_its_report():
     error = pickle.loads(pickle.dumps(SchemaError("2 failures", {"counts": {"rate": 2}})))
     assert (str(error), error.report) == ("2 failures", {"counts": {"rate": 2}})
+
+
+@pytest.mark.parametrize(
+    "error", [Failure("no files", {"path": "/data"}, False), RetryRequested(3, 0.5)], ids=str
+)
+def test_what_a_step_raises_travels_between_processes(error):
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
 
 
 def test_errors_of_the_user_are_told_from_bugs():

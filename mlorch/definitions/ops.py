@@ -115,6 +115,10 @@ class OpDefinition(Importable, Callee):
         hooks: frozenset[Any] = frozenset(),
         required_resource_keys: frozenset[str] = frozenset(),
     ) -> None:
+        if timeout is not None and not timeout > 0:
+            raise InvalidDefinitionError(
+                f"{name!r} has timeout={timeout!r}; give it seconds above 0, or None"
+            )
         self.function = function
         self.name = name
         self.signature = signature

@@ -26,7 +26,7 @@ from mlorch import (
     op,
 )
 from mlorch.app.materializing import Request, run_request
-from mlorch.errors import RunFailedError, StepTimeoutError
+from mlorch.errors import InvalidDefinitionError, RunFailedError, StepTimeoutError
 from mlorch.events import AssetMaterialized, OutputCaptured, StepFailed, StepRetried, StepStarted
 
 
@@ -306,3 +306,9 @@ def test_waits_grow_as_declared(attempt, delay, chance, backoff):
     assert 0 <= full <= delay * factor + 1e-9
     around = RetryPolicy(9, delay, backoff, Jitter.PLUS_MINUS).wait(attempt, chance)
     assert abs(around - delay * factor) <= delay + 1e-9
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+def test_a_time_limit_is_above_zero(timeout):
+    with pytest.raises(InvalidDefinitionError, match="'step' has timeout="):
+        op(name="step", timeout=timeout)(lambda: 1)
