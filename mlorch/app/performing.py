@@ -9,7 +9,7 @@ from mlorch.definitions.config import RunConfig
 from mlorch.definitions.executors import ExecutorDefinition
 from mlorch.errors import InvalidConfigError, UserError
 from mlorch.execution.executors import StepExecutor, open_executor
-from mlorch.execution.sections import read_sections
+from mlorch.execution.sections import NOTHING, read_sections
 from mlorch.instance import Instance
 from mlorch.iomanagers.memory import MemoryStore
 
@@ -60,7 +60,7 @@ def settle_executor(chosen: Chosen, declared: ExecutorDefinition | None = None) 
 
     Raises InvalidConfigError for a field that means something and is not carried out here.
     """
-    told = read_sections(chosen.run_config)
+    told = read_sections(chosen.run_config) if chosen.run_config is not None else NOTHING
     known = [one for one in (chosen.declared or declared, chosen.otherwise) if one is not None]
     name = chosen.executor or told.executor or known[0].name
     config = next((one.config for one in known if one.name == name), {})

@@ -19,7 +19,7 @@ from mlorch.events import RunStarted
 from mlorch.execution.hand import RunInHand
 from mlorch.execution.metadata import plain
 from mlorch.execution.run import Run, settle_secrets
-from mlorch.execution.sections import read_sections
+from mlorch.execution.sections import NOTHING, read_sections
 from mlorch.execution.settling import NodeConfig, settle_configs, settle_resources
 from mlorch.log import Slot
 from mlorch.planning.checking import checkers
@@ -50,7 +50,7 @@ def prepare_run(
     configs = settle_owners(chosen, graph, run_config)
     names = {name for owner in chosen for name in resource_names(owner, graph)} if resources else set()
     names.update(name for hook in hooks for name in hook.required_resource_keys)
-    told = read_sections(run_config)
+    told = read_sections(run_config) if run_config is not None else NOTHING
     given = told.resources
     resolved, secrets = settle_resources(resources, names, given) if resources or given else ({}, ())
     return Run(

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from mlorch.definitions.config import RunConfig
 from mlorch.definitions.graphs import GraphDefinition, OpNode
 from mlorch.definitions.importable import Importable
 from mlorch.definitions.keys import check_name
@@ -26,7 +25,8 @@ class AssetJob:
     name: str
     selection: CoercibleToAssetSelection | None = None
     partitions_def: PartitionsDefinition | None = None
-    config: RunConfig | Mapping[str, Any] | None = None
+    config: Any = None
+    """A run config, or what works one out: a PartitionedConfig or a ConfigMapping."""
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import GenericAlias
@@ -74,7 +74,13 @@ class InitResourceContext:
     run_id: str | None = None
     run: Any = None
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("mlorch.resources"))
-    instance: Any = None
+    open_instance: Callable[[], Any] | None = None
+    """Called when the instance is asked for: a step elsewhere opens its own only then."""
+
+    @property
+    def instance(self) -> Any:
+        """The instance that the run belongs to, or None."""
+        return None if self.open_instance is None else self.open_instance()
 
 
 class ConfigurableResourceFactory(Fields, Generic[T]):

@@ -37,10 +37,14 @@ class Sections:
         return self.execution.get("max_concurrent") or None
 
 
+NOTHING = Sections()
+"""What a run config that is not there says."""
+
+
 def read_sections(run_config: RunConfig | Mapping[str, Any] | None) -> Sections:
     """Take a run config apart. Raises InvalidConfigError, naming every section that is not as it should."""
     if run_config is None:
-        return Sections()
+        return NOTHING
     loose = isinstance(run_config, RunConfig)
     if isinstance(run_config, RunConfig):
         names = ("ops", "resources", "execution", "loggers")

@@ -47,7 +47,7 @@ def settle_configs(
     Raises InvalidConfigError with all that is wrong: unknown names and fields, wrong and missing values.
     """
     problems: list[str] = []
-    given = _by_node(wanted, read_sections(run_config).ops, problems)
+    given = _by_node(wanted, read_sections(run_config).ops, problems) if run_config is not None else {}
     asked = set(wanted if needed is None else needed)
     for path, config_of in (graphs or {}).items():
         if path in given or any(one[: len(path)] == path for one in asked):

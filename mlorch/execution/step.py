@@ -132,8 +132,7 @@ def _call_hooks(call: Call, tools: Tools, captured: Captured, outcome: Outcome) 
 def init_context(run: Run, open_instance: Callable[[], Any] | None = None) -> InitResourceContext:
     """Return what resources may know of the run that they are set up for."""
     facts = RunFacts(run.run_id, run.job, run.tags, run.run_config)
-    instance = open_instance() if open_instance is not None and run.resources else None
-    return InitResourceContext(run_id=run.run_id, run=facts, instance=instance)
+    return InitResourceContext(run_id=run.run_id, run=facts, open_instance=open_instance)
 
 
 def make_context(

@@ -143,7 +143,7 @@ class LocalStore:
 def _extensions(folder: str) -> dict[str, list[str]]:
     """Return the extensions of our kinds that files of a folder have, by their names without them."""
     found: dict[str, list[str]] = {}
-    for file in os.listdir(folder):
+    for file in os.listdir(folder or "."):
         name, _, extension = file.rpartition(".")
         if extension in _EXTENSIONS:
             found.setdefault(name, []).append(extension)

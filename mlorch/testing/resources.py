@@ -58,7 +58,7 @@ def opened_resources(
     given = with_doubles(resources)
     config = {name: one.get("config", {}) for name, one in (resource_config or {}).items()}
     settled, _ = settle_resources(given, given, config)
-    with opened(settled, InitResourceContext(instance=instance)) as found:
+    with opened(settled, InitResourceContext(open_instance=lambda: instance)) as found:
         yield found
 
 
@@ -74,5 +74,5 @@ def build_init_resource_context(
     return InitResourceContext(
         resource_config={} if config is None else config,
         resources=GivenResources(resources or {}),
-        instance=instance,
+        open_instance=lambda: instance,
     )
