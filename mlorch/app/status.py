@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -23,6 +21,7 @@ from mlorch.planning.selection import select
 from mlorch.planning.staleness import Assessment, Cause, RootCause, root_causes
 from mlorch.planning.versions import Declarations
 from mlorch.queries import failed_slots, failing_checks, slots_in_progress
+from mlorch.storage.bodies import no_collection
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ def asset_statuses(
     running = slots_in_progress(instance.log, instance.living())
     attempts = _Attempts(failed_slots(instance.log, chosen), running)
     failing = failing_checks(instance.log)
-    with _no_collection():
+    with no_collection():
         assessment = assess(definitions, instance, auto=auto, above=chosen)
         return [
             replace(
@@ -154,18 +153,6 @@ def _freshness(assessment: Assessment, key: str) -> FreshnessState:
     known = (one for slot in assessment.slots(key) for one in (history.made(slot), history.observed(slot)))
     made_at = max((one.at for one in known if one is not None), default=None)
     return freshness_state(policy, made_at, assessment.now)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    # Each of the facts of a hundred thousand partitions would be visited many times, and none is garbage.
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class _Attempts(NamedTuple):

@@ -30,6 +30,9 @@ def list_pools(
     if as_json:
         print_json([one.as_json() for one in found])
         return
+    if not found:
+        print("no limits; 'mlorch pools set NAME SLOTS' sets one")
+        return
     print_table(
         ("limit", "slots", "held", "waiting"),
         [(one.name, str(one.slots), str(len(one.held)), str(len(one.waiting))) for one in found],

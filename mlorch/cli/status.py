@@ -68,6 +68,8 @@ def _print_status(opened: App, selection: list[str] | None, by: str | None, as_j
 
 
 def _status(one: AssetStatus) -> str:
+    if one.is_partitioned and not any(one.counts.values()):
+        return "no partitions"
     return "external" if one.is_external else one.status
 
 
