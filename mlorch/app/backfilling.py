@@ -35,6 +35,7 @@ from mlorch.planning.plan import Plan, PlannedStep, make_plan
 from mlorch.planning.selection import select
 from mlorch.planning.staleness import Assessment
 from mlorch.queries import failed_slots
+from mlorch.storage.bodies import no_collection
 
 if TYPE_CHECKING:
     from mlorch.definitions.assets import AssetsDefinition
@@ -194,11 +195,13 @@ class _Work:
         self._run = self._prepared()
 
     def plan(self) -> Plan:
-        return self._planned(self._assessed())
+        with no_collection():
+            return self._planned(self._assessed())
 
     def carry_out(self, listener: Listener, held: Held, pools: Pools | None = None) -> BackfillResult:
-        assessment = self._assessed()
-        plan = self._planned(assessment)
+        with no_collection():
+            assessment = self._assessed()
+            plan = self._planned(assessment)
         listener.planned(plan)
         resources = self._definitions.resources
         if not plan.steps:
