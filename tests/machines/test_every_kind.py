@@ -195,7 +195,7 @@ class EveryKind(RuleBasedStateMachine):
 
 pytestmark = pytest.mark.timeout(600)  # a failure takes its time to shrink
 SHORT = settings(
-    max_examples=60,
+    max_examples=50,
     stateful_step_count=15,
     deadline=None,
     phases=set(Phase) - {Phase.explain},  # it takes minutes

@@ -50,7 +50,7 @@ def check(lines: list[Line], instance: Instance, executor: str) -> None:
 
 @pytest.mark.parametrize("executor", ["in_process", "threads"])
 @given(lines=programs(15))
-@settings(QUICK, max_examples=60)
+@settings(QUICK, max_examples=40)
 def test_programs_here(lines, executor):
     check(lines, Instance.ephemeral(), executor)
 
