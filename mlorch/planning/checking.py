@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from mlorch.definitions.asset_checks import AssetChecksDefinition
@@ -42,9 +42,10 @@ def checkers(
 ) -> dict[AssetChecksDefinition, tuple[AssetCheckSpec, ...]]:
     """Return the functions that only check, with those of their checks that are chosen."""
     found: dict[AssetChecksDefinition, tuple[AssetCheckSpec, ...]] = {}
+    wanted = set(chosen)
     for key, definition in graph.checks.items():
-        if key in chosen and isinstance(definition, AssetChecksDefinition) and definition not in found:
-            some = tuple(spec for spec in definition.check_specs if spec.key in chosen)
+        if key in wanted and isinstance(definition, AssetChecksDefinition) and definition not in found:
+            some = tuple(spec for spec in definition.check_specs if spec.key in wanted)
             found[definition] = some if definition.can_subset else definition.check_specs
     return found
 
@@ -89,20 +90,25 @@ def _with_own(unit: Unit, wanted: Collection[AssetCheckKey]) -> Unit:
 class _Planner:
     def __init__(self, assessment: Assessment, steps: list[PlannedStep], alone: Sequence[Slot]) -> None:
         self._assessment = assessment
-        self._alone = alone
         self.steps = steps
         self._rank: list[float] = [float(index) for index in range(len(steps))]
         self._makers: dict[Slot, int] = {}
+        self._below: dict[int, list[int]] = {}
         for index, step in enumerate(steps):
             for slot in step.unit.slots:
                 output = assessment.graph.nodes[slot[0]].output
                 if step.unit.maker.output_places[output][0] == step.node.path:
                     self._makers[slot] = index
+            for one in step.waits_for:
+                self._below.setdefault(one, []).append(index)
+        self._slots_of: dict[str, list[Slot]] = {}
+        for slot in (*self._makers, *alone):
+            self._slots_of.setdefault(slot[0], []).append(slot)
 
     def add(self, definition: AssetChecksDefinition, specs: tuple[AssetCheckSpec, ...]) -> None:
         """Plan the steps of a function that checks what is made, or stands alone."""
-        names = {str(spec.asset_key) for spec in specs}
-        about = [slot for slot in (*self._makers, *self._alone) if slot[0] in names]
+        names = dict.fromkeys(str(spec.asset_key) for spec in specs)
+        about = [slot for name in names for slot in self._slots_of.get(name, ())]
         if definition.partitions_def is None:
             if about:
                 self._add_step(definition, specs, None, about)
@@ -192,17 +198,18 @@ class _Planner:
 
     def _close(self, index: int, slots: set[Slot]) -> None:
         """Let what reads these slots wait for the check; in another run only where that comes later."""
-        if not slots:
-            return
-        makers: Mapping[int, object] = dict.fromkeys(
-            self._makers[one] for one in slots if one in self._makers
-        )
-        is_made_before = any(one not in self._makers for one in slots)
-        for place, step in enumerate(self.steps):
-            unit = step.unit
-            is_first = is_made_before and all(self.steps[one].unit is not unit for one in step.waits_for)
-            if unit.checked or not (is_first or any(one in makers for one in step.waits_for)):
-                continue
-            is_below = any(one in slots for reads in unit.reads for read in reads for one in read.slots)
-            if is_below and step.run >= self.steps[index].run and not slots.intersection(unit.slots):
+        makers = dict.fromkeys(self._makers[one] for one in slots if one in self._makers)
+        below = [place for one in makers for place in self._below.get(one, ())]
+        if any(one not in self._makers for one in slots):
+            # What was made before is waited for by nobody: whatever reads it has to be looked for.
+            below.extend(place for place, step in enumerate(self.steps) if self._is_first(step))
+        for place in dict.fromkeys(below):
+            step = self.steps[place]
+            reads = (slot for reads in step.unit.reads for read in reads for slot in read.slots)
+            is_below = not slots.intersection(step.unit.slots) and any(one in slots for one in reads)
+            if is_below and step.run >= self.steps[index].run:
                 self.steps[place] = replace(step, waits_for=(*step.waits_for, index))
+
+    def _is_first(self, step: PlannedStep) -> bool:
+        unit = step.unit
+        return not unit.checked and all(self.steps[one].unit is not unit for one in step.waits_for)
