@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-STEP = 37
+STEP = 61
 
 
 @pytest.mark.slow
