@@ -53,9 +53,10 @@ def resolve_selection(
         return Wanted(keys, resolve_targets(graph, keys, partitions, now, every=only_stale))
     checks = select_checks(selection, graph)
     found = checkers(graph, checks)
-    lone = {} if only_stale else {key: one for one in found for key in one.checked if key not in set(keys)}
+    made = set(keys)
+    lone = {} if only_stale else {key: one for one in found for key in one.checked if key not in made}
     divided = {key for key, one in lone.items() if one.partitions_def is not None}
-    named = [key for key in graph.nodes if key in divided or key in set(keys)]
+    named = [key for key in graph.nodes if key in divided or key in made]
     slots = resolve_targets(graph, named, partitions, now, every=only_stale)
     alone = [slot for slot in slots if slot[0] in lone]
     alone += [(key, None) for key in lone if key not in divided]
