@@ -38,6 +38,11 @@ class ResourceDefinition:
         """Return a resource that is `value`."""
         return ResourceDefinition(lambda: value, description=description)
 
+    @staticmethod
+    def mock_resource(description: str | None = None) -> ResourceDefinition:
+        """Return a resource that is a new MagicMock in every run."""
+        return ResourceDefinition(_mock, description=description)
+
     def configured(self, config: Any) -> ResourceDefinition:
         """Return the resource with this config; what a run gives overrides its fields."""
         return ResourceDefinition(
@@ -67,6 +72,12 @@ class ResourceDefinition:
 
     def __repr__(self) -> str:
         return f"<resource {self.__name__}>"
+
+
+def _mock() -> Any:
+    from unittest.mock import MagicMock
+
+    return MagicMock()
 
 
 def resource(

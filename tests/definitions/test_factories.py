@@ -44,3 +44,8 @@ def test_one_without_a_schema_takes_no_config():
 def test_a_variable_is_read_when_it_is_called(monkeypatch):
     monkeypatch.setenv("DB_HOST", "real")
     assert database.configured({"host": EnvVar("DB_HOST")})() == "real:5432"
+
+
+def test_a_mock_takes_any_call_and_is_new_in_every_run():
+    mock = ResourceDefinition.mock_resource()
+    assert mock().anything(1, two=2) is not mock().anything(1, two=2)
