@@ -45,7 +45,7 @@ class DagsterType:
         typing_type: Any = EMPTY,
     ) -> None:
         self.type_check_fn = type_check_fn
-        self.unique_name: str = name or key or getattr(type_check_fn, "__name__", "DagsterType")
+        self.unique_name = str(name or key or getattr(type_check_fn, "__name__", "DagsterType"))
         self.description = description
         self.metadata: Mapping[str, MetadataValue] = with_kinds(metadata)
         self.typing_type = typing_type

@@ -61,7 +61,8 @@ class Keeper:
             self._pass_on(produced)
             return
         for target, value in self._parts(targets, produced.value):
-            made = self._materialized(target, replace(produced, value=value))
+            one = produced if value is produced.value else replace(produced, value=value)
+            made = self._materialized(target, one)
             self.materializations.append(made)
             if call.path:
                 self.passed.append(kept_of(made))
