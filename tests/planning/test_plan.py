@@ -7,14 +7,19 @@ import pytest
 from mlorch import (
     AllPartitionMapping,
     AssetIn,
+    AssetOut,
     AssetSpec,
+    BackfillPolicy,
     DailyPartitionsDefinition,
     Definitions,
     Instance,
     StaticPartitionsDefinition,
     TimeWindowPartitionMapping,
     asset,
+    graph_asset,
     materialize,
+    multi_asset,
+    op,
 )
 from mlorch.app.status import assess
 from mlorch.errors import NotFoundError, UnknownPartitionError
@@ -155,3 +160,43 @@ def test_a_plan_of_ten_thousand_partitions_names_each_input():
     plan = planned([named("a", partitions_def=parts), named("b", every)])
     assert len(plan.steps) == 10_001
     assert len(plan.steps[-1].waits_for) == 10_000
+
+
+def test_what_one_call_makes_is_one_unit_and_waits_for_all_that_any_of_it_reads():
+    @multi_asset(outs={"small": AssetOut(), "large": AssetOut()}, ins={"x": AssetIn("a"), "y": AssetIn("b")})
+    def sizes(x, y):
+        return 1, 2
+
+    plan = planned([named("c", "large"), sizes, named("a"), named("b")])
+    assert names(plan) == ["a", "b", "sizes", "c"]
+    assert plan.steps[2].waits_for == (0, 1)
+    assert plan.steps[3].waits_for == (2,)
+    assert [unit.slots for unit in plan.units][2] == (("small", None), ("large", None))
+
+
+def test_a_policy_puts_neighbouring_partitions_into_one_unit():
+    policy = BackfillPolicy.multi_run(max_partitions_per_run=2)
+    plan = planned([named("a", partitions_def=DAYS, backfill_policy=policy)])
+    assert names(plan) == ["a[2024-01-01...2024-01-02]", "a[2024-01-03]"]
+    assert [unit.partitions for unit in plan.units] == [("2024-01-01", "2024-01-02"), ("2024-01-03",)]
+
+
+def test_ops_of_a_graph_wait_for_what_the_asset_reads_and_readers_for_the_op_that_gives_it():
+    @op
+    def one(x):
+        return x
+
+    @op
+    def two(x):
+        return x
+
+    @graph_asset(ins={"x": AssetIn("a")})
+    def made(x):
+        first = one(x)
+        two(first)
+        return first
+
+    plan = planned([named("b", "made"), made, named("a")])
+    assert names(plan) == ["a", "made.one", "made.two", "b"]
+    assert [step.waits_for for step in plan.steps] == [(), (0,), (1,), (1,)]
+    assert len(plan.units) == 3
