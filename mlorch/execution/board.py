@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from mlorch.definitions.nodes import FanIn, OpOutput, Source
+from mlorch.definitions.nodes import FanIn, OpOutput, Source, outputs_of
 from mlorch.log import Slot
 from mlorch.planning.plan import PlannedStep
 
@@ -53,12 +53,14 @@ class Board:
         if not self._missing:
             return None
         step = self.steps[index]
-        short = [(self.steps[one], self._missing[one]) for one in step.waits_for if one in self._missing]
+        places = [one for one in step.waits_for if one in self._missing]
+        short = [(self.steps[one], self._missing[one]) for one in places]
         within = {
-            (above.node.path, output): f"{above.name}.{output}"
-            for above, missing in short
+            (above.node.path, output, is_list): f"{above.name}.{output}"
+            for place, (above, missing) in zip(places, short, strict=True)
             if above.unit is step.unit
             for output in missing
+            for is_list in self._ways(place)
         }
         inside = (_unmade(source, within) for source in step.node.inputs.values())
         outside = (_unmade_asset(step, above, missing) for above, missing in short)
@@ -144,20 +146,31 @@ class Board:
             self._waiting[template] = len(keys)
         for above in {one for template in templates for one in self.steps[template].waits_for}:
             self._below[above] = [one for one in self._below[above] if one not in templates]
+        ways = {template: _taken(self.steps[template]) for template in templates}
         for (template, key), number in made.items():
-            self._place(number, template, key, made)
-        # What failed beside the dynamic output blocks those made of it; where there are none it blocks nothing.
+            waits_for = [
+                made.get((one, key), one) if not is_list else one
+                for one in self.steps[template].waits_for
+                for is_list in ways[template].get(self.steps[one].node.path, (False,))
+            ]
+            self._place(number, template, key, waits_for)
+        # What failed beside the dynamic output blocks those made of it; without any it blocks nothing.
         self._blocked.difference_update(templates)
         for template in templates:
             if not self._waiting[template]:
                 self._finish_join(template)
         return len(made) - len(templates)
 
-    def _place(self, number: int, template: int, key: str, made: Mapping[tuple[int, str], int]) -> None:
+    def _ways(self, place: int) -> tuple[bool, ...]:
+        """Tell whether what a step gives is taken as a list by those that wait for it, as it is, or both."""
+        if place in self._instances:
+            return (True,)
+        return (False,) if self.steps[place].mapping_key is not None else (False, True)
+
+    def _place(self, number: int, template: int, key: str, waits_for: Sequence[int]) -> None:
         """Let a step that was added for a key wait for what the one that it replaces in part waited for."""
         step = self.steps[template]
-        waits_for = tuple(made.get((one, key), one) for one in step.waits_for)
-        self.steps[number] = replace(step, waits_for=waits_for, mapping_key=key)
+        self.steps[number] = replace(step, waits_for=tuple(waits_for), mapping_key=key)
         if template in self._blocked:
             self._blocked.add(number)
         self._below[number].append(template)
@@ -175,10 +188,18 @@ class Board:
         return len(self.steps) - 1
 
 
-def _unmade(source: Source, missing: Mapping[tuple[str, str], str]) -> str | None:
+def _taken(step: PlannedStep) -> dict[str, set[bool]]:
+    """Return for each op that a step reads whether it takes its outputs as a list, as they are, or both."""
+    found: dict[str, set[bool]] = {}
+    for one in outputs_of(step.node.inputs.values()):
+        found.setdefault(one.path, set()).add(one.is_collected)
+    return found
+
+
+def _unmade(source: Source, missing: Mapping[tuple[str, str, bool], str]) -> str | None:
     """Return which missing output a source can't do without; a list can do without some of its own."""
     if isinstance(source, OpOutput):
-        return missing.get((source.path, source.output))
+        return missing.get((source.path, source.output, source.is_collected))
     if isinstance(source, FanIn):
         names = [_unmade(one, missing) for one in source.sources]
         return names[0] if names and None not in names else None

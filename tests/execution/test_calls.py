@@ -213,3 +213,17 @@ def test_the_same_op_twice_in_a_graph_has_a_config_for_each():
 
     result = both.execute_in_process(run_config={"ops": {"other": {"config": {"size": 7}}}})
     assert (result.output_for_node("sized"), result.output_for_node("other")) == (1, 7)
+
+
+def test_one_op_takes_its_own_value_and_the_list_of_all():
+    @op
+    def share(x: int, all_of_them) -> float:
+        return x / sum(all_of_them)
+
+    @job
+    def sharing():
+        each = parts().map(slow_first)
+        each.map(lambda x: share(x, each.collect()))
+
+    found = sharing.execute_in_process().output_for_node("share")
+    assert found == {"part_3": 3 / 6, "part_1": 1 / 6, "part_2": 2 / 6}
