@@ -17,12 +17,9 @@ from mlorch.app.observing import observe as observe
 from mlorch.app.projects import Definitions as Definitions
 from mlorch.app.results import ExecuteInProcessResult as ExecuteInProcessResult
 from mlorch.app.results import ExecutionResult as ExecutionResult
+from mlorch.app.retrying import retry_run as retry_run
 from mlorch.definitions.asset_checks import AssetChecksDefinition as AssetChecksDefinition
 from mlorch.definitions.asset_checks import asset_check as asset_check
-from mlorch.definitions.asset_checks import (
-    load_asset_checks_from_current_module as load_asset_checks_from_current_module,
-)
-from mlorch.definitions.asset_checks import load_asset_checks_from_modules as load_asset_checks_from_modules
 from mlorch.definitions.asset_checks import multi_asset_check as multi_asset_check
 from mlorch.definitions.assets import AssetsDefinition as AssetsDefinition
 from mlorch.definitions.assets import asset as asset
@@ -110,6 +107,16 @@ from mlorch.definitions.metadata import TableConstraints as TableConstraints
 from mlorch.definitions.metadata import TableMetadataValue as TableMetadataValue
 from mlorch.definitions.metadata import TableRecord as TableRecord
 from mlorch.definitions.metadata import TableSchema as TableSchema
+from mlorch.definitions.modules import (
+    load_asset_checks_from_current_module as load_asset_checks_from_current_module,
+)
+from mlorch.definitions.modules import load_asset_checks_from_modules as load_asset_checks_from_modules
+from mlorch.definitions.modules import (
+    load_asset_checks_from_package_module as load_asset_checks_from_package_module,
+)
+from mlorch.definitions.modules import (
+    load_asset_checks_from_package_name as load_asset_checks_from_package_name,
+)
 from mlorch.definitions.modules import load_assets_from_current_module as load_assets_from_current_module
 from mlorch.definitions.modules import load_assets_from_package_module as load_assets_from_package_module
 from mlorch.definitions.modules import load_assets_from_package_name as load_assets_from_package_name

@@ -34,6 +34,7 @@ from mlorch.planning.checking import with_checks
 from mlorch.planning.plan import Plan, make_plan
 from mlorch.planning.staleness import Assessment
 from mlorch.planning.versions import Declarations
+from mlorch.storage.bodies import no_collection
 
 if TYPE_CHECKING:
     from mlorch.definitions.assets import AssetsDefinition
@@ -189,8 +190,18 @@ def _planned(
     instance: Instance, request: Request, graph: AssetGraph, wanted: Wanted, now: datetime
 ) -> tuple[Plan, Assessment]:
     log, targets = instance.log, wanted.targets
-    assessment = assess(graph, log, wanted.keys, targets, now, auto=request.auto, also=wanted.read)
-    plan = make_plan(assessment, targets, only_stale=request.only_stale)
+    with no_collection():
+        assessment = assess(
+            graph,
+            log,
+            wanted.keys,
+            targets,
+            now,
+            auto=request.auto,
+            also=wanted.read,
+            outright=not request.only_stale,
+        )
+        plan = make_plan(assessment, targets, only_stale=request.only_stale)
     plan = with_checks(plan, assessment, wanted.checks, wanted.alone)
     return plan.with_defaults(request.op_retry_policy, request.hooks), assessment
 
@@ -208,21 +219,25 @@ def assess(
     *,
     auto: bool = False,
     also: Collection[Slot] = (),
+    outright: bool = False,
 ) -> Assessment:
     """Return the assessment of the targets, having read the latest facts of them and of what they read.
 
-    `also` are slots to be known besides; None stands for every partition of an asset.
+    `also` are slots to be known besides; None stands for every partition of an asset. Where the targets are
+    made `outright`, nothing is asked of what they were before.
     """
     assessment = Assessment(graph, History({}), Declarations(graph, auto=auto), now)
     nodes = graph.nodes
-    names = {*keys, *(up for key in keys for up in nodes[key].upstream), *(slot[0] for slot in also)}
+    names = {*(up for key in keys for up in nodes[key].upstream), *(slot[0] for slot in also)}
+    if not outright:
+        names.update(keys)
     wanted: dict[str, Any] = {"assets": None if len(names) == len(nodes) else names}
     is_whole = any(slot[1] is None and nodes[slot[0]].partitions_def is not None for slot in also)
     are_few = len(targets) <= FEW and len(also) <= FEW and not is_whole
     if are_few and any(nodes[name].partitions_def is not None for name in names):
         above = {one for slot in targets for read in assessment.reads(slot) for one in read.slots}
         if len(above) <= FEW:
-            wanted = {"slots": above.union(targets, also)}
+            wanted = {"slots": above.union(also, () if outright else targets)}
     assessment.history = History(
         log.latest(AssetMaterialized.kind, **wanted), log.latest(AssetObserved.kind, **wanted)
     )

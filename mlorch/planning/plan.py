@@ -165,13 +165,14 @@ class _Planner:
         self._assessment = assessment
         self._only_stale = only_stale
         self._makers: dict[Slot, tuple[int, ...]] = {}
+        self._known: dict[str, tuple[AssetsDefinition, str, tuple[OpNode, ...]]] = {}
         self.steps: list[PlannedStep] = []
         self.fresh: list[Slot] = []
 
     def add(self, slots: tuple[Slot, ...]) -> None:
         """Plan what makes these slots, unless they stay fresh."""
         reads = [self._assessment.reads(slot) for slot in slots]
-        waits_for = self._waits_for(reads) if self._makers else ()
+        waits_for = self._waits_for(reads) if self._makers and any(reads) else ()
         causes: tuple[Cause, ...] = ()
         is_conditional = False
         if self._only_stale:
@@ -182,14 +183,14 @@ class _Planner:
             causes = tuple(cause for one in statuses for cause in one.causes)
             is_conditional = bool(waits_for) and all(one.status != "MISSING" for one in statuses)
         for slot, read in zip(slots, reads, strict=True):
-            self._refuse_missing(slot, slots, read)
-        definition = self._assessment.graph.nodes[slots[0][0]].definition
-        assert definition is not None, "an external asset is never planned"
+            if read:
+                self._refuse_missing(slot, slots, read)
+        definition, name, nodes = self._maker_of(slots[0][0])
         partitions = tuple(dict.fromkeys(slot[1] for slot in slots if slot[1] is not None))
         unit = Unit(
-            name=_name(definition, partitions),
+            name=_name(name, partitions),
             owner=definition,
-            section=(definition.name,),
+            section=(name,),
             slots=slots,
             partitions=partitions,
             reads=tuple(reads),
@@ -198,10 +199,23 @@ class _Planner:
             is_conditional=is_conditional,
         )
         first = len(self.steps)
-        self.steps.extend(_steps(unit, tuple(definition.op_nodes.values()), waits_for, first))
-        made_by = tuple(range(first, len(self.steps)))
+        if len(nodes) == 1:
+            self.steps.append(PlannedStep(unit, nodes[0], waits_for))
+            self._makers.update(dict.fromkeys(slots, (first,)))
+            return
+        self.steps.extend(_steps(unit, nodes, waits_for, first))
         for slot in slots:
-            self._makers[slot] = made_by if len(made_by) == 1 else self._maker(definition, slot, first)
+            self._makers[slot] = self._maker(definition, slot, first)
+
+    def _maker_of(self, key: str) -> tuple[AssetsDefinition, str, tuple[OpNode, ...]]:
+        """Return what makes an asset, its name and its ops; found out once."""
+        known = self._known.get(key)
+        if known is None:
+            definition = self._assessment.graph.nodes[key].definition
+            assert definition is not None, "an external asset is never planned"
+            nodes = tuple(definition.op_nodes.values())
+            known = self._known[key] = definition, definition.name, nodes
+        return known
 
     def _maker(self, definition: AssetsDefinition, slot: Slot, first: int) -> tuple[int, ...]:
         output = self._assessment.graph.nodes[slot[0]].output
@@ -295,10 +309,10 @@ def _merged(reads: list[tuple[Read, ...]]) -> tuple[Read, ...]:
     return tuple(found.values())
 
 
-def _name(definition: AssetsDefinition, partitions: tuple[str, ...]) -> str:
+def _name(name: str, partitions: tuple[str, ...]) -> str:
     if len(partitions) > 1:
-        return f"{definition.name}[{partitions[0]}...{partitions[-1]}]"
-    return slot_name((definition.name, partitions[0] if partitions else None))
+        return f"{name}[{partitions[0]}...{partitions[-1]}]"
+    return slot_name((name, partitions[0] if partitions else None))
 
 
 def _by_partition(steps: list[PlannedStep], assessment: Assessment) -> tuple[PlannedStep, ...]:
@@ -317,9 +331,14 @@ def _by_partition(steps: list[PlannedStep], assessment: Assessment) -> tuple[Pla
 
 def reordered(steps: Sequence[PlannedStep], order: Sequence[int]) -> tuple[PlannedStep, ...]:
     """Return the steps at these positions, in this order, waiting for each other as before."""
+    if all(index == position for position, index in enumerate(order)):
+        return tuple(steps)
     place = {index: position for position, index in enumerate(order)}
     moved = []
     for step in (steps[index] for index in order):
+        if not step.waits_for:
+            moved.append(step)
+            continue
         mapped_over = None if step.mapped_over is None else place[step.mapped_over]
         waits_for = tuple(place[one] for one in step.waits_for)
         moved.append(replace(step, waits_for=waits_for, mapped_over=mapped_over))
