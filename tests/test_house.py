@@ -27,8 +27,8 @@ FILE_LINES = 400
 FUNCTION_LINES = 40
 
 HEAVY = {
-    "alembic", "dask", "distributed", "duckdb", "dvc", "jinja2", "joblib", "loky", "mlflow", "numpy", "pandas",
-    "pandera", "polars", "psycopg", "pyarrow", "pydantic", "scipy", "sklearn", "sqlalchemy",
+    "alembic", "dask", "distributed", "duckdb", "dvc", "jinja2", "joblib", "loky", "mlflow", "numpy",
+    "pandas", "pandera", "polars", "psycopg", "pyarrow", "pydantic", "scipy", "sklearn", "sqlalchemy",
 }  # fmt: skip
 
 

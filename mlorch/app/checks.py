@@ -105,7 +105,9 @@ def _of_asset(
         if key in chosen:
             definition = graph.checks[key]
             spec = next(one for one in definition.check_specs if one.key == key)
-            yield CheckView(key, tuple(found.pop(key.name, ())), spec.blocking, spec.description, definition.name)
+            yield CheckView(
+                key, tuple(found.pop(key.name, ())), spec.blocking, spec.description, definition.name
+            )
     for name, evaluations in found.items():
         key = AssetCheckKey(AssetKey.from_user_string(asset), name)
         if key not in declared:

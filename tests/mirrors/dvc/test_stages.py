@@ -259,7 +259,7 @@ def test_a_consumer_of_everything_is_fresh_exactly_when_it_was_made_from_the_sam
 # What is made together
 
 
-def together(*assets: str) -> dict[str, object]:
+def together(*assets: str) -> dict[str, Any]:
     return {"step": "split", "definition": {"together": list(assets)}}
 
 
