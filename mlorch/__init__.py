@@ -56,8 +56,8 @@ _HOMES = {
     "mlorch.definitions.jobs": "define_asset_job",
     "mlorch.definitions.keys": "AssetKey",
     "mlorch.definitions.managers": (
-        "ConfigurableIOManager ConfigurableIOManagerFactory IOManagerDefinition InputManagerDefinition "
-        "input_manager io_manager"
+        "ConfigurableIOManager ConfigurableIOManagerFactory IOManagerDefinition InputManager "
+        "InputManagerDefinition input_manager io_manager"
     ),
     "mlorch.definitions.mapped": (
         "ConfigMapping PartitionedConfig config_mapping daily_partitioned_config "
@@ -96,7 +96,8 @@ _HOMES = {
     "mlorch.definitions.schedules": "ScheduleDefinition",
     "mlorch.definitions.sensors": "SensorDefinition",
     "mlorch.definitions.shapes": (
-        "Array BoolSource Enum EnumValue Field IntSource Map Noneable Permissive Selector Shape StringSource"
+        "Array Bool BoolSource Enum EnumValue Field Float Int IntSource Map Noneable Permissive Selector "
+        "Shape String StringSource"
     ),
     "mlorch.definitions.specs": (
         "AUTO AssetDep AssetIn AssetSpec BackfillPolicy Backoff CONTENT Jitter RetryPolicy SourceAsset"

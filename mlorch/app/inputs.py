@@ -86,7 +86,7 @@ def _plain(value: Any, declared: In) -> Any:
 def _lacking(node: OpNode, given: Mapping[Place, Any]) -> Iterator[Place]:
     for name, one in node.op.ins.items():
         source = node.inputs.get(name)
-        if one.dagster_type is Nothing or one.default_value is not NO_VALUE:
+        if one.dagster_type is Nothing or one.default_value is not NO_VALUE or one.input_manager_key:
             continue
         if isinstance(source, GraphInput) and ("", source.name) not in given:
             yield "", source.name

@@ -22,6 +22,7 @@ from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.executors import ExecutorDefinition, in_process_executor
 from mlorch.definitions.graph import AssetGraph
 from mlorch.definitions.limits import Limits
+from mlorch.definitions.tags import tag_of
 from mlorch.events import AssetMaterialized, AssetObserved, Event
 from mlorch.execution.hand import RunResult
 from mlorch.execution.pools import NoPools, Pools
@@ -112,7 +113,7 @@ def materialize(
     definitions = Definitions(assets, resources=resources)
     request = Request(
         selection=selection,
-        partitions=Partitions(key=partition_key),
+        partitions=_meant(partition_key, tags or {}),
         only_stale=only_stale,
         run_config=run_config,
         tags=tags or {},
@@ -121,6 +122,14 @@ def materialize(
     if raise_on_error:
         result.raise_failure()
     return result
+
+
+def _meant(partition_key: str | None, tags: Mapping[str, str]) -> Partitions:
+    """Return the partition, or the range of them that tags name, as people write it for Dagster."""
+    first, last = (tag_of(tags, f"mlorch/asset_partition_range_{end}") for end in ("start", "end"))
+    if partition_key is None and first is not None and last is not None:
+        return Partitions(range=(first, last))
+    return Partitions(key=partition_key)
 
 
 def run_request(

@@ -177,6 +177,7 @@ def _taken(node: OpNode) -> Iterator[str]:
     yield from op.required_resource_keys
     yield from (name for hook in node.hooks for name in hook.required_resource_keys)
     yield from (out.io_manager_key for out in op.outs.values() if out.io_manager_key)
+    yield from (one.input_manager_key for one in op.ins.values() if one.input_manager_key)
 
 
 def _recorded(run_config: RunConfig | Mapping[str, Any] | None) -> dict[str, Any]:

@@ -148,7 +148,10 @@ class GraphDefinition(Importable, Callee):
             (node.path, name): one
             for node in self._flat
             for name, one in node.op.ins.items()
-            if name not in node.inputs and one.default_value is NO_VALUE and one.dagster_type is not Nothing
+            if name not in node.inputs
+            and one.default_value is NO_VALUE
+            and one.dagster_type is not Nothing
+            and one.input_manager_key is None
         }
 
     def check_inputs(self, given: Collection[str] = ()) -> None:

@@ -97,14 +97,18 @@ class IOManagerDefinition(ResourceDefinition, IOManager):
         return {**vars(self), "_made": {}}
 
 
-class InputManagerDefinition(IOManager):
-    """Reads values with a function and keeps none; an AssetIn or In names it as its input_manager_key."""
-
-    def __init__(self, function: Callable[[InputContext], Any]) -> None:
-        self.function = function
+class InputManager(IOManager):
+    """Reads values and keeps none; an AssetIn or In names it as its input_manager_key. Subclass it."""
 
     def handle_output(self, context: OutputContext, obj: Any) -> StoredValue | None:
         raise InvalidDefinitionError(f"{context}: an input manager reads only; name an IO manager to keep it")
+
+
+class InputManagerDefinition(InputManager):
+    """Reads values with a function."""
+
+    def __init__(self, function: Callable[[InputContext], Any]) -> None:
+        self.function = function
 
     def load_input(self, context: InputContext) -> Any:
         return self.function(context)
@@ -133,9 +137,28 @@ def io_manager(
     return define
 
 
-def input_manager(function: Callable[[InputContext], Any]) -> InputManagerDefinition:
-    """Declare that a function reads an argument: it takes an InputContext and returns the value."""
-    return InputManagerDefinition(function)
+@overload
+def input_manager(config_schema: Callable[..., Any]) -> InputManagerDefinition: ...
+@overload
+def input_manager(
+    config_schema: Any = None,
+    description: str | None = None,
+    required_resource_keys: Iterable[str] | None = None,
+) -> Callable[[Callable[..., Any]], InputManagerDefinition]: ...
+def input_manager(
+    config_schema: Any = None,
+    description: str | None = None,
+    required_resource_keys: Iterable[str] | None = None,
+) -> Any:
+    """Declare that a function reads an argument: it takes an InputContext and returns the value.
+
+    What `required_resource_keys` name is there as `context.resources`.
+    """
+    if callable(config_schema) and not isinstance(config_schema, type):
+        return InputManagerDefinition(config_schema)
+    if config_schema is not None:
+        raise InvalidDefinitionError("@input_manager takes no config; read it from a resource instead")
+    return InputManagerDefinition
 
 
 def _checked(made: Any, what: str) -> IOManager:

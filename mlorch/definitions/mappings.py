@@ -92,7 +92,9 @@ class IdentityPartitionMapping(PartitionMapping):
     def validate(
         self, downstream_def: PartitionsDefinition | None, upstream_def: PartitionsDefinition | None
     ) -> None:
-        if type(downstream_def) is not type(upstream_def) or upstream_def is None:
+        both = (downstream_def, upstream_def)
+        are_of_time = all(isinstance(one, TimeWindowPartitionsDefinition) for one in both)
+        if upstream_def is None or not (are_of_time or type(downstream_def) is type(upstream_def)):
             raise InvalidDefinitionError(
                 "IdentityPartitionMapping needs the same kind of partitions on both sides, not "
                 f"{downstream_def!r} that reads {upstream_def!r}; "

@@ -100,6 +100,7 @@ class Enum:
 
 
 StringSource, IntSource, BoolSource = str, int, bool
+String, Int, Float, Bool = str, int, float, bool
 """Any value may be {env: NAME}, so that these say no more than str, int and bool."""
 
 

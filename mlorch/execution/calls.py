@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from mlorch.definitions.checks import AssetCheckSpec
@@ -72,6 +73,11 @@ class Caller:
                 continue
             source = step.node.inputs.get(name)
             found = self._source(step, name, source, one.dagster_type)
+            if one.input_manager_key is not None:
+                # What nothing is connected to is the input manager's own to find.
+                found = found or Argument(name, one.dagster_type, (Kept((step.name, None), is_passed=True),))
+                reader = f"resource:{one.input_manager_key}"
+                found = replace(found, input_manager_key=reader, metadata=one.metadata)
             if found is not None:
                 yield found
 

@@ -177,6 +177,15 @@ def test_the_mapping_that_is_not_declared(
 # What is refused
 
 
+def test_time_windows_of_two_lengths_may_be_joined_by_equal_keys():
+    mapping = IdentityPartitionMapping()
+    mapping.validate(DAILY, MONTHLY)
+    first = MONTHLY.get_first_partition_key(NOW)
+    assert mapping.upstream_partitions(first, DAILY, MONTHLY, NOW).keys == (first,)
+    other = first[:-2] + "02"
+    assert mapping.upstream_partitions(other, DAILY, MONTHLY, NOW).required_but_nonexistent == (other,)
+
+
 @pytest.mark.parametrize(
     ("downstream", "upstream", "mapping", "message"),
     [
@@ -184,7 +193,6 @@ def test_the_mapping_that_is_not_declared(
         (DAILY, OCEANS, BY_TIME, "time windows on both sides, not StaticPartitionsDefinition"),
         (None, DAILY, BY_TIME, "time windows on both sides, not no partitions"),
         (DAILY, OCEANS, IdentityPartitionMapping(), "the same kind of partitions"),
-        (DAILY, MONTHLY, IdentityPartitionMapping(), "the same kind of partitions"),
         (None, DAILY, IdentityPartitionMapping(), "the same kind of partitions"),
         (None, None, IdentityPartitionMapping(), "the same kind of partitions"),
         (DAILY, None, LastPartitionMapping(), "an upstream asset with partitions"),
