@@ -290,7 +290,7 @@ def test_equal_bytes_are_one_version_where_content_gives_it():
     assert made["total"] == made["high"] != made["low"]
     with pytest.raises(InvalidDefinitionError, match="data_version can be CONTENT"):
 
-        @graph_asset(data_version="1")
+        @graph_asset(data_version="1")  # type: ignore[call-overload]
         def other():
             return one()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ from mlorch import (
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A package of two modules, one of which reads what the other makes."""
     folder = tmp_path / "found_there"
     (folder / "inner").mkdir(parents=True)
@@ -51,9 +53,8 @@ def test_the_definitions_of_a_package_have_its_jobs(package):
 
 
 def test_the_definitions_of_a_module_have_its_resources(package):
-    import found_there.raw
-
-    assert load_definitions_from_module(found_there.raw, resources={"x": 1}).resources["x"] == 1
+    raw = import_module(f"{package}.raw")
+    assert load_definitions_from_module(raw, resources={"x": 1}).resources["x"] == 1
 
 
 @asset

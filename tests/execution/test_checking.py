@@ -159,7 +159,7 @@ class Rows(pa.DataFrameModel):
 def table(*amounts):
     @asset
     def frame() -> DataFrame[Rows]:
-        return pd.DataFrame({"amount": amounts})
+        return pd.DataFrame({"amount": amounts})  # type: ignore[return-value]
 
     return frame
 

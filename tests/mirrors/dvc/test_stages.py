@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from hashlib import md5
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st

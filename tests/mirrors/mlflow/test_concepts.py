@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from mlorch.events import BACKFILL_TAG
 from mlorch.log import follow
 from mlorch.mirrors.mlflow import MlflowMirror
 from tests.mirrors.mlflow.facts import (
-    BACKFILL_TAG,
     MONTHS,
     START,
     backfilled,
