@@ -169,8 +169,8 @@ def test_a_check_without_partitions_reads_all_that_are_there():
         return AssetCheckResult(passed=True)
 
     instance = Instance.ephemeral()
-    for day in ("2024-01-01", "2024-01-03"):
-        result = materialize([daily, whole], partition_key=day, instance=instance)
+    materialize([daily, whole], partition_key="2024-01-01", instance=instance)
+    result = materialize([daily, whole], partition_key="2024-01-03", instance=instance)
     assert result.get_asset_check_evaluations()[0].partition is None
     assert [sorted(one) for one in seen] == [["2024-01-01"], ["2024-01-01", "2024-01-03"]]
 

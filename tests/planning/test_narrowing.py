@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from mlorch import AssetOut, DailyPartitionsDefinition, Definitions, Instance, asset, materialize, multi_asset
 from mlorch.app.status import assess
+from mlorch.log import Slot
 from mlorch.planning.narrowing import failed, missing, stale
+from mlorch.planning.staleness import Assessment
 
 DAYS = DailyPartitionsDefinition(start_date="2024-01-01", end_date="2024-01-04")
 FIRST, SECOND, THIRD = DAYS.get_partition_keys()
@@ -22,7 +24,7 @@ def pair(version="1"):
     return [above, below]
 
 
-def asked(assets, instance):
+def asked(assets, instance) -> tuple[Assessment, list[Slot]]:
     definitions = Definitions(assets)
     assessment = assess(definitions, instance, auto=False)
     return assessment, [slot for key in definitions.graph.nodes for slot in assessment.slots(key)]

@@ -6,11 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlorch import op
 from mlorch.definitions.nodes import FanIn, OpNode, OpOutput
 from mlorch.errors import InvalidSelectionError
 from mlorch.planning.subsets import select_ops
 
 NAMES = [f"op{number}" for number in range(6)]
+
+
+@op
+def nothing(): ...
 
 
 @st.composite
@@ -26,7 +31,7 @@ def nodes_of(above):
     def inputs(names):
         return {"x": FanIn(tuple(OpOutput(name, "result") for name in sorted(names)))} if names else {}
 
-    return {name: OpNode(name, None, inputs(names)) for name, names in above.items()}
+    return {name: OpNode(name, nothing, inputs(names)) for name, names in above.items()}
 
 
 def walked(name, next_to, depth):
@@ -47,7 +52,7 @@ def test_steps_above_and_below_are_counted(above, before, name, behind):
 
 
 def test_a_graph_is_all_of_its_ops_and_several_texts_are_their_union():
-    nodes = {path: OpNode(path, None) for path in ("a", "graph.b", "graph.c", "graphs")}
+    nodes = {path: OpNode(path, nothing) for path in ("a", "graph.b", "graph.c", "graphs")}
     assert select_ops(["graph"], nodes) == ("graph.b", "graph.c")
     assert select_ops(["graph.c", "a"], nodes) == ("a", "graph.c")
     with pytest.raises(InvalidSelectionError, match=r"no op 'graph\.d'; did you mean 'graph\."):
