@@ -163,7 +163,7 @@ def test_one_run_makes_frames_models_and_plain_values_each_by_itself(tmp_path):
     @asset(partitions_def=DAYS, backfill_policy=SINGLE)
     def frame(context: AssetExecutionContext) -> dict[str, pd.DataFrame]:
         whole = pd.DataFrame({"day": context.partition_keys, "x": range(len(context.partition_keys))})
-        return {key: rows.reset_index(drop=True) for key, rows in whole.groupby("day")}
+        return {str(key): rows.reset_index(drop=True) for key, rows in whole.groupby("day")}
 
     @asset(partitions_def=DAYS, backfill_policy=SINGLE)
     def model(frame: dict[str, pd.DataFrame]) -> dict[str, LinearRegression]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlorch import (
+    AssetExecutionContext,
     Config,
     Definitions,
     Instance,
@@ -40,7 +41,7 @@ def other() -> int:
 
 
 @asset(partitions_def=LETTERS)
-def letters(context) -> str:
+def letters(context: AssetExecutionContext) -> str:
     return context.partition_key
 
 

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from mlorch import (
+    AssetExecutionContext,
     AssetOut,
     Config,
     Definitions,
@@ -180,7 +181,7 @@ def test_partitions_are_those_of_the_run(instance):
     days = StaticPartitionsDefinition(["a", "b", "c"])
 
     @asset(partitions_def=days)
-    def daily(context) -> str:
+    def daily(context: AssetExecutionContext) -> str:
         call(f"daily {context.partition_key}")
         return context.partition_key
 

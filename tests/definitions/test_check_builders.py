@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -101,7 +102,8 @@ def test_metadata_that_is_no_number_fails():
 
 
 def test_columns_are_compared_with_those_before():
-    frames = iter([{"a": [1], "b": [2]}, {"a": [1], "b": [2]}, {"a": ["x"], "c": [2]}])
+    columns: list[dict[str, Any]] = [{"a": [1], "b": [2]}, {"a": [1], "b": [2]}, {"a": ["x"], "c": [2]}]
+    frames = iter(columns)
 
     @asset
     def frame() -> pd.DataFrame:

@@ -42,7 +42,7 @@ def test_what_is_made_elsewhere_is_read_by_the_resource_that_it_names():
     def below(raw, seen):
         return [raw, seen]
 
-    assets = [SourceAsset("raw", io_manager_key="there"), seen, below]
+    assets: list[AssetSpec | AssetsDefinition] = [SourceAsset("raw", io_manager_key="there"), seen, below]
     assert materialize(assets, resources={"there": Elsewhere()}).asset_value("below") == ["raw", "seen"]
 
 
@@ -56,7 +56,7 @@ def test_the_consumer_names_the_reader_before_the_spec_does():
         return raw
 
     resources = {"there": Elsewhere(), "other": Other()}
-    assets = [AssetSpec("raw").with_io_manager_key("there"), below]
+    assets: list[AssetSpec | AssetsDefinition] = [AssetSpec("raw").with_io_manager_key("there"), below]
     assert materialize(assets, resources=resources).asset_value("below") == "other"
 
 

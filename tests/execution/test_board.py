@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,7 +32,7 @@ class World:
 
 def make_op(name: str, inputs: list[str], *, dynamic: bool):
     out = {"many": DynamicOut()} if dynamic else {"one": Out(is_required=False), "two": Out()}
-    scope: dict[str, object] = {}
+    scope: dict[str, Any] = {}
     exec(f"def {name}({', '.join(inputs)}): ...", scope)
     return op(name=name, out=out)(scope[name])
 
@@ -95,8 +96,10 @@ class Model:
 
     def instances(self, path: str) -> list[str | None]:
         """Return the keys of what is mapped; [None] where the dynamic output never came."""
-        above = self.nodes[path].mapped_over[0]
-        return self.world.keys[above] if self.fate(above, None) == MADE else [None]
+        over = self.nodes[path].mapped_over
+        assert over is not None
+        above, _ = over
+        return [*self.world.keys[above]] if self.fate(above, None) == MADE else [None]
 
     def fate(self, path: str, key: str | None) -> str:
         if (path, key) not in self.known:

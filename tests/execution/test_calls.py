@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlorch import (
+    AssetExecutionContext,
     AssetIn,
     Config,
     Definitions,
@@ -40,7 +41,7 @@ def two() -> int:
 
 
 @op
-def listed(several) -> list:
+def listed(several: list[int]) -> list[int]:
     return several
 
 
@@ -158,7 +159,7 @@ def test_what_is_collected_is_in_the_order_of_the_keys_whoever_is_done_first(exe
 
 def test_ops_of_a_graph_take_the_partitions_that_the_asset_reads():
     @asset(partitions_def=LETTERS)
-    def letters(context) -> str:
+    def letters(context: AssetExecutionContext) -> str:
         return context.partition_key
 
     @op
@@ -183,7 +184,7 @@ def test_what_only_orders_an_asset_can_be_asked_about_and_loaded():
     seen = []
 
     @asset(partitions_def=LETTERS)
-    def letters(context) -> str:
+    def letters(context: AssetExecutionContext) -> str:
         return context.partition_key.upper()
 
     @asset(deps=[letters], partitions_def=LETTERS)
@@ -217,7 +218,7 @@ def test_the_same_op_twice_in_a_graph_has_a_config_for_each():
 
 def test_one_op_takes_its_own_value_and_the_list_of_all():
     @op
-    def share(x: int, all_of_them) -> float:
+    def share(x: int, all_of_them: list[int]) -> float:
         return x / sum(all_of_them)
 
     @job

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ from mlorch.errors import InvalidDefinitionError, UserError
 
 
 def listening():
-    seen = []
+    seen: list[tuple[str, Any, object]] = []
 
     @success_hook
     def succeeded(context: HookContext):
@@ -130,7 +131,7 @@ class Rate(Config):
 
 
 def test_a_hook_knows_its_step_and_its_run():
-    told = {}
+    told: dict[str, object] = {}
 
     @success_hook(name="teller", required_resource_keys={"chat"})
     def tell(context):
@@ -234,7 +235,7 @@ def test_resources_of_hooks_have_to_be_there():
 
 
 def test_a_hook_is_tested_by_calling_it():
-    sent = []
+    sent: list[str] = []
 
     @failure_hook(required_resource_keys={"chat"})
     def tell(context):

@@ -33,7 +33,7 @@ class Shelf(IOManager):
     """Keeps values in a dict, and says where."""
 
     def __init__(self) -> None:
-        self.kept = {}
+        self.kept: dict[tuple[str, ...], object] = {}
 
     def handle_output(self, context, value):
         self.kept[tuple(context.get_identifier())] = value

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlorch import (
+    AssetExecutionContext,
     AssetOut,
     Backoff,
     Definitions,
@@ -47,7 +48,7 @@ def test_every_executor_tries_again(tmp_path, executor):
     folder.mkdir()
 
     @asset(retry_policy=RetryPolicy(max_retries=2))
-    def flaky(context) -> int:
+    def flaky(context: AssetExecutionContext) -> int:
         if tried(folder) < 3:
             raise ConnectionError(f"attempt {context.retry_number}")
         return context.retry_number

@@ -44,7 +44,7 @@ def head(rows: list[int], good: int) -> list[int]:
 
 
 @ml.graph_asset
-def top(good: int) -> list[int]:
+def top(good: int):
     return head(read(), good)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from mlorch.errors import StorageError
 from mlorch.events import RunStarted
-from mlorch.log import MemoryLog, follow
+from mlorch.log import MemoryLog, Record, Slot, follow
 from mlorch.mirrors.dvc import DvcMirror
 from mlorch.mirrors.dvc.repository import OBJECTS, Repository
 from tests.mirrors.dvc.world import MONTHS, World
@@ -316,7 +316,7 @@ def test_while_the_mirror_writes_dvc_is_locked_out(world: World) -> None:
 
 
 class BrokenLog(MemoryLog):
-    def latest(self, kind: str, assets: object = None) -> dict:
+    def latest(self, kind: str, assets: object = None, slots: object = None) -> dict[Slot, Record]:
         raise StorageError("the disk is gone")
 
 

@@ -199,7 +199,7 @@ def resumed(months: tuple[str, ...] = MONTHS[:2]) -> list[Event]:
 def concepts() -> list[Event]:
     """Return a run of a multi-asset, an observation and a check, a job of ops, and what was reported."""
     at = START + 3_000
-    both = {"step": "split", "run_id": "m1", "definition": {"together": ["train", "test"]}}
+    both: dict[str, Any] = {"step": "split", "run_id": "m1", "definition": {"together": ["train", "test"]}}
     return [
         started("m1", at=at, job=None, selection=("train", "test")),
         AssetObserved(run_id="m1", at=at + 1, asset="feed", data_version="7"),
