@@ -60,7 +60,7 @@ class Request:
     job: str | None = None
     wanted: Wanted | None = None
     """What the selection and partitions mean, where that is known already."""
-    memory: Memory = field(default_factory=Memory)
+    memory: Memory | None = None
     """What earlier runs have done of it."""
     executor: str | None = None
     """Goes before what the run config, the job and the definitions say."""
@@ -140,7 +140,7 @@ def run_request(
 ) -> ExecutionResult:
     """Plan and carry out a request. Raises UserErrors before any step runs; failures are in the result."""
     now = datetime.now(UTC)
-    graph = resolved(definitions.graph, instance.log)
+    graph = _now(definitions, instance)
     only_stale = request.only_stale
     wanted = request.wanted or resolve_selection(
         graph, request.selection, request.partitions, now, only_stale=only_stale
@@ -148,7 +148,7 @@ def run_request(
     run_id = new_run_id()
     # Asked for outright, it is settled before anybody is waited for; what is stale is known only later.
     owners = (*owners_of(graph, wanted.keys), *wanted.checkers)
-    run = None if only_stale else _settled(definitions, request, run_id, owners)
+    run = None if only_stale else _settled(definitions, graph, request, run_id, owners)
     asked = _Asked(request, listener, run_id, run, graph, wanted, now)
     if not wanted.targets:
         return _carry_out(definitions, instance, asked, Admission())
@@ -187,7 +187,7 @@ def admission(
 def plan_request(definitions: Definitions, instance: Instance, request: Request) -> Plan:
     """Return what `run_request` would do now, and change nothing."""
     now = datetime.now(UTC)
-    graph = resolved(definitions.graph, instance.log)
+    graph = _now(definitions, instance)
     only_stale = request.only_stale
     wanted = resolve_selection(graph, request.selection, request.partitions, now, only_stale=only_stale)
     plan, _ = _planned(instance, request, graph, wanted, now)
@@ -211,7 +211,8 @@ def _planned(
             outright=not request.only_stale,
         )
         plan = make_plan(assessment, targets, only_stale=request.only_stale)
-    plan = with_checks(plan, assessment, wanted.checks, wanted.alone)
+    if graph.checks:
+        plan = with_checks(plan, assessment, wanted.checks, wanted.alone)
     return plan.with_defaults(request.op_retry_policy, request.hooks), assessment
 
 
@@ -240,6 +241,8 @@ def assess(
     names = {*(up for key in keys for up in nodes[key].upstream), *(slot[0] for slot in also)}
     if not outright:
         names.update(keys)
+    if not names:
+        return assessment
     wanted: dict[str, Any] = {"assets": None if len(names) == len(nodes) else names}
     is_whole = any(slot[1] is None and nodes[slot[0]].partitions_def is not None for slot in also)
     are_few = len(targets) <= FEW and len(also) <= FEW and not is_whole
@@ -277,7 +280,7 @@ def _carry_out(
     """Read the history, which stands still while the targets are held, and make what is to be made."""
     request = asked.request
     plan, assessment = _planned(instance, request, asked.graph, asked.wanted, asked.now)
-    run = asked.run or _settled(definitions, request, asked.run_id, plan.owners)
+    run = asked.run or _settled(definitions, asked.graph, request, asked.run_id, plan.owners)
     asked.listener.planned(plan)
     if not plan.steps:
         return ExecutionResult(RunResult("", "SUCCESS"), plan, instance, definitions.resources)
@@ -306,11 +309,18 @@ def _carry_out(
     return ExecutionResult(hand.result, plan, instance, run.resources)
 
 
-def _settled(definitions: Definitions, request: Request, run_id: str, owners: Iterable[Owner]) -> Run:
+def _now(definitions: Definitions, instance: Instance) -> AssetGraph:
+    graph = definitions.graph
+    return resolved(graph, instance.log) if graph.divided else graph
+
+
+def _settled(
+    definitions: Definitions, graph: AssetGraph, request: Request, run_id: str, owners: Iterable[Owner]
+) -> Run:
     return prepare_run(
         run_id,
         owners,
-        definitions.graph,
+        graph,
         definitions.resources,
         run_config=request.run_config,
         job=request.job,

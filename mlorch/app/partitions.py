@@ -15,11 +15,7 @@ from mlorch.planning.dynamic import delete_keys, dynamic_keys
 
 def resolved(graph: AssetGraph, log: EventLog) -> AssetGraph:
     """Return the graph with the keys that its dynamic partitions have now; the same graph if it has none."""
-    dynamic = {
-        key: node.partitions_def
-        for key, node in graph.nodes.items()
-        if node.partitions_def is not None and node.partitions_def.dynamic_names
-    }
+    dynamic = {key: definition for key, definition in graph.divided.items() if definition.dynamic_names}
     if not dynamic:
         return graph
     recorded = dynamic_keys(log)

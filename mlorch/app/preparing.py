@@ -45,14 +45,17 @@ def prepare_run(
     Raises InvalidConfigError for an unknown name or field, a wrong or missing value, or an environment
     variable that is not set, and UserError for a tag that means something and is wrong.
     """
-    max_runtime_of(tags or {})
+    if tags:
+        max_runtime_of(tags)
     chosen = list(owners)
-    configs = settle_owners(chosen, graph, run_config)
+    may_differ = run_config is not None or any(map(_takes_config, chosen))
+    configs = settle_owners(chosen, graph, run_config) if may_differ else {}
     names = {name for owner in chosen for name in resource_names(owner, graph)} if resources else set()
     names.update(name for hook in hooks for name in hook.required_resource_keys)
     told = read_sections(run_config) if run_config is not None else NOTHING
     given = told.resources
     resolved, secrets = settle_resources(resources, names, given) if resources or given else ({}, ())
+    given_secrets = [one.secrets for one in configs.values() if one.secrets]
     return Run(
         run_id=run_id,
         job=job,
@@ -61,8 +64,13 @@ def prepare_run(
         configs=configs,
         resources=resolved,
         log_level=told.log_level or logging.DEBUG,
-        secrets=settle_secrets(secrets, *(one.secrets for one in configs.values())),
+        secrets=settle_secrets(secrets, *given_secrets) if secrets or given_secrets else (),
     )
+
+
+def _takes_config(owner: Owner) -> bool:
+    """Tell whether an op of it takes a config, or stands in a graph, which may give it one."""
+    return any(node.path or node.op.config is not None for node in owner.op_nodes.values())
 
 
 def settle_owners(

@@ -81,7 +81,7 @@ def retry(
     job = definitions.job(run.job_name) if run.job_name is not None else None
     if isinstance(job, JobDefinition):
         key = next(iter(run.started.partitions), None)
-        memory = Memory(group.succeeded) if from_failure else Memory()
+        memory = Memory(group.succeeded) if from_failure else None
         request = replace(request, partitions=Partitions(key=key), memory=memory)
         # What was recorded is complete; a job's own simpler form was worked out before.
         return run_job(
@@ -94,7 +94,7 @@ def retry(
         )
     graph = resolved(definitions.graph, instance.log)
     wanted = _wanted(group, graph, from_failure=from_failure)
-    memory = Memory(group.succeeded, frozenset(wanted.targets)) if from_failure else Memory()
+    memory = Memory(group.succeeded, frozenset(wanted.targets)) if from_failure else None
     if job is not None:
         request = of_job(job if is_told else replace(job, config=None), request)
     request = replace(request, wanted=wanted, memory=memory, only_stale=group.first.started.only == "stale")

@@ -40,7 +40,7 @@ def resolve_targets(
     asset does not have, and UserError where partitions are named and no selected asset has any, or the
     other way round.
     """
-    partitioned = [key for key in keys if graph.nodes[key].partitions_def is not None]
+    partitioned = [key for key in keys if key in graph.divided]
     if partitions.is_given and not partitioned:
         raise UserError(
             f"a partition was given, but no selected asset is partitioned ({_some(keys)}); leave it out"
@@ -52,7 +52,7 @@ def resolve_targets(
         )
     slots: list[Slot] = []
     for key in keys:
-        definition = graph.nodes[key].partitions_def
+        definition = graph.divided.get(key)
         if definition is None:
             slots.append((key, None))
         else:

@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from mlorch.definitions.calling import call_directly
@@ -58,6 +59,8 @@ class AssetsDefinition(Importable):
         check_specs: Iterable[AssetCheckSpec] = (),
     ) -> None:
         self._node = node
+        self.is_executable = node is not None
+        """False of assets that are made elsewhere."""
         by_output = specs if isinstance(specs, Mapping) else {"__".join(one.key.path): one for one in specs}
         self.specs: dict[str, AssetSpec] = dict(by_output)
         """By the name of the output that gives the asset: "result" where there is one."""
@@ -74,7 +77,6 @@ class AssetsDefinition(Importable):
             self.__name__ = ""
         else:
             self.stand_for(node.__wrapped__, node.name)
-        self._nodes: dict[str, OpNode] | None = None
 
     @staticmethod
     def from_op(op_def: OpDefinition, **options: Unpack[NodeOptions]) -> AssetsDefinition:
@@ -85,11 +87,6 @@ class AssetsDefinition(Importable):
     def from_graph(graph_def: GraphDefinition, **options: Unpack[NodeOptions]) -> AssetsDefinition:
         """Return the assets that the outputs of a graph are; `NodeOptions` has the arguments."""
         return AssetsDefinition(graph_def, **read_node(graph_def, options))
-
-    @property
-    def is_executable(self) -> bool:
-        """False of assets that are made elsewhere."""
-        return self._node is not None
 
     @property
     def node(self) -> OpDefinition | GraphDefinition:
@@ -107,13 +104,10 @@ class AssetsDefinition(Importable):
     def function(self) -> Callable[..., Any]:
         return self.node.__wrapped__
 
-    @property
+    @cached_property
     def op_nodes(self) -> Mapping[str, OpNode]:
         """Its ops by path; that of a plain function has the path ""."""
-        if self._nodes is None:
-            node = self.node
-            self._nodes = {one.path: one for one in _op_nodes(node)}
-        return self._nodes
+        return {one.path: one for one in _op_nodes(self.node)}
 
     @property
     def spec(self) -> AssetSpec:
@@ -159,7 +153,7 @@ class AssetsDefinition(Importable):
     def partitions_def(self) -> PartitionsDefinition | None:
         return next(iter(self.specs.values())).partitions_def
 
-    @property
+    @cached_property
     def output_places(self) -> Mapping[str, tuple[str, str]]:
         """For each of its outputs the path of the op that gives it, and the name that it has there."""
         if isinstance(self.node, OpDefinition):

@@ -52,7 +52,8 @@ class Definitions:
         self.metadata = dict(metadata or {})
         self.jobs: dict[str, AssetJob | JobDefinition] = _named((*jobs, *self._jobs_meant()), "job")
         of_checks = {name: one for check in self.asset_checks for name, one in check.resource_defs.items()}
-        self.resources = with_doubles({**of_checks, **(resources or {})})
+        given_resources = {**of_checks, **(resources or {})}
+        self.resources = with_doubles(given_resources) if given_resources else {}
         self._graph: AssetGraph | None = None
         self._incomplete: MissingDefinitionError | None = None
         try:
@@ -161,7 +162,8 @@ def _named(several: Iterable[Any], what: str) -> dict[str, Any]:
 
 
 def _check_resources(graph: AssetGraph, resources: Mapping[str, Any]) -> None:
-    check_nested(resources)
+    if resources:
+        check_nested(resources)
     makers = {
         f"asset {node.key!r}": node.definition for node in graph.nodes.values() if node.definition is not None
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mlorch.definitions.asset_checks import AssetChecksDefinition
@@ -79,6 +80,12 @@ class AssetGraph:
     """What evaluates each check: the function of the asset itself, or one of its own."""
     _mappings: dict[tuple[str, str], PartitionMapping] = field(default_factory=dict, repr=False)
 
+    @cached_property
+    def divided(self) -> Mapping[str, PartitionsDefinition]:
+        """The partitions of each asset that has any."""
+        found = {key: node.spec.partitions_def for key, node in self.nodes.items()}
+        return {key: definition for key, definition in found.items() if definition is not None}
+
     def get_all_asset_keys(self) -> set[AssetKey]:
         return {node.spec.key for node in self.nodes.values()}
 
@@ -149,7 +156,7 @@ def _nodes_of(one: Any) -> Iterator[AssetNode]:
             yield from _nodes_of(spec)
     elif isinstance(one, AssetsDefinition):
         for output, spec in one.specs.items():
-            dependencies = one.dependencies_of(spec.name)
+            dependencies = one.dependencies_of(spec.name) if one.own_dependencies else one.dependencies
             yield AssetNode(spec.name, spec, one, dependencies, _keys(dependencies), output)
     elif isinstance(one, AssetSpec):
         dependencies = tuple(orders_of(one.deps))
@@ -192,7 +199,7 @@ def _refuse_argument(owner: str, dependency: Dependency, nodes: Mapping[str, Ass
 
 def _refuse_one_place(nodes: Mapping[str, AssetNode]) -> None:
     """Refuse an asset whose file would lie among the partitions of another."""
-    folders = {key for key, node in nodes.items() if node.partitions_def is not None}
+    folders = {key for key, node in nodes.items() if node.spec.partitions_def is not None}
     for key in nodes:
         parent = key.rpartition("/")[0]
         if parent in folders:

@@ -100,5 +100,5 @@ def with_hooks(assets: AssetsDefinition, hooks: Iterable[HookDefinition]) -> Ass
     made = object.__new__(type(assets))
     vars(made).update(vars(assets))
     more = frozenset(hooks)
-    made._nodes = {path: replace(one, hooks=one.hooks | more) for path, one in assets.op_nodes.items()}
+    made.op_nodes = {path: replace(one, hooks=one.hooks | more) for path, one in assets.op_nodes.items()}
     return made

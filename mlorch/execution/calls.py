@@ -12,7 +12,7 @@ from mlorch.definitions.ops import Nothing
 from mlorch.definitions.results import NO_VALUE
 from mlorch.execution.call import Argument, Call, Kept, Target, element_of, kept_of
 from mlorch.execution.run import Run
-from mlorch.log import History, Record, Slot
+from mlorch.log import Record, Slot
 from mlorch.planning.plan import PlannedStep, Unit
 from mlorch.planning.staleness import Assessment, Read
 
@@ -22,12 +22,9 @@ class Caller:
 
     def __init__(self, assessment: Assessment, given: Mapping[tuple[str, str], Any]) -> None:
         self._assessment = assessment
+        self._history = assessment.history
         self._given = given
         self._passed: dict[tuple[int, str, str], dict[str | None, Kept]] = {}
-
-    @property
-    def _history(self) -> History:
-        return self._assessment.history
 
     def learn(self, record: Record) -> None:
         """Take over what a step made, or saw."""

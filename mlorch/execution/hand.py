@@ -11,9 +11,8 @@ from typing import Any
 from mlorch.definitions.tags import max_runtime_of
 from mlorch.events import AssetMaterialized, CheckEvaluated, RunFinished, RunStarted, StepFailed, StepSkipped
 from mlorch.execution.call import Kept
-from mlorch.execution.resources import opened
 from mlorch.execution.run import Run
-from mlorch.execution.step import init_context
+from mlorch.execution.step import open_resources
 
 
 @dataclass(slots=True)
@@ -76,17 +75,15 @@ class RunInHand:
 
     def __post_init__(self) -> None:
         self.result = RunResult(self.run.run_id, "SUCCESS")
-        self.max_runtime = max_runtime_of(self.run.tags)
+        self.max_runtime = max_runtime_of(self.run.tags) if self.run.tags else None
 
     def begin(self, open_instance: Callable[[], Any] | None = None) -> None:
         """Let steps of this process share the resources; where calls travel, each step sets up its own."""
         self.has_begun = True
         if self.max_runtime is not None:
             self._deadline = time.monotonic() + self.max_runtime
-        resources = self._cleanups.enter_context(
-            opened(self.run.resources, init_context(self.run, open_instance))
-        )
-        if resources is not self.run.resources:
+        if self.run.resources:
+            resources = self._cleanups.enter_context(open_resources(self.run, open_instance))
             self.run = replace(self.run, resources=resources)
 
     def end(self) -> None:

@@ -51,7 +51,7 @@ class Runner:
         pools: Pools,
         gate: Gate | None,
         why_of: Callable[[str], str | None],
-        memory: Memory,
+        memory: Memory | None,
     ) -> None:
         self._board = Board(plan.steps)
         self._runs = runs
@@ -76,8 +76,10 @@ class Runner:
         """Submit and collect until every step is made, skipped or failed."""
         board = self._board
         while board or self._running or self._retries or self._queued or self._entrance:
-            self._queued.extend(self._retries.due())
-            self._call_up(executor)
+            if self._retries:
+                self._queued.extend(self._retries.due())
+            if self._queued:
+                self._call_up(executor)
             while board and len(self._running) < executor.workers:
                 index = board.take()
                 if not self._is_skipped(index) and self._entrance.admits(board.steps[index].run, index):
@@ -115,7 +117,7 @@ class Runner:
         elif (name := board.unmade_input(index)) is not None:
             self._skip(step, f"{name} was not made")
             board.skip(index)
-        elif (known := self._memory.recall(step)) is not None:
+        elif self._memory is not None and (known := self._memory.recall(step)) is not None:
             self._begin(step)
             self._succeed(index, known)
             return True
@@ -135,7 +137,7 @@ class Runner:
         """Tell whether a run begins no more steps: it was asked to end, or took too long."""
         if (why := self._why_of(hand.run.run_id)) is not None:
             hand.result.status, hand.result.reason = "CANCELED", why
-        elif hand.is_late():
+        elif hand.max_runtime is not None and hand.is_late():
             hand.result.status, hand.result.reason = "FAILURE", hand.lateness
         else:
             return False
@@ -313,7 +315,7 @@ def carry_out(
             "pools": pools or NoPools(),
             "gate": gate,
             "why_of": why_of,
-            "memory": memory or Memory(),
+            "memory": memory,
         }
         runner = Runner(plan, runs, assessment, tools, writer, **shared)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -41,8 +42,8 @@ from mlorch.log import History, Slot, slot_name
 
 def perform(call: Call, tools: Tools) -> Outcome:
     """Make what the call is for. What the user's code raises, but for an interrupt, is in the outcome."""
-    captured = Captured()
     outcome = Outcome()
+    captured = Captured()
     with capturing(captured):
         try:
             _make(call, tools, captured, outcome)
@@ -83,7 +84,7 @@ def _failed(call: Call, raised: BaseException, outcome: Outcome) -> None:
 def _make(call: Call, tools: Tools, captured: Captured, outcome: Outcome) -> None:
     started_at = time.time()
     facts = outcome.facts
-    with opened(call.run.resources, init_context(call.run, tools.open_instance)) as resources:
+    with open_resources(call.run, tools.open_instance) as resources:
         context = make_context(call, tools, captured, resources)
         keeper = Keeper(call, tools, context, resources)
         checker = Checker(call)
@@ -125,8 +126,17 @@ def _call_hooks(call: Call, tools: Tools, captured: Captured, outcome: Outcome) 
         log=step_log(call, captured),
         open_instance=tools.open_instance,
     )
-    with opened(run.resources, init_context(run, tools.open_instance)) as resources:
+    with open_resources(run, tools.open_instance) as resources:
         outcome.facts.extend(call_hooks(call, outcome, context, resources))
+
+
+def open_resources(
+    run: Run, open_instance: Callable[[], Any] | None = None
+) -> AbstractContextManager[Mapping[str, Any]]:
+    """Return the resources of a run as its steps are given them, to be entered."""
+    if not run.resources:
+        return nullcontext(run.resources)
+    return opened(run.resources, init_context(run, open_instance))
 
 
 def init_context(run: Run, open_instance: Callable[[], Any] | None = None) -> InitResourceContext:
@@ -142,6 +152,7 @@ def make_context(
     run, node = call.run, call.node
     config = run.configs.get(call.config_path)
     owner = call.owner if isinstance(call.owner, AssetsDefinition) else None
+    partitions_def = owner.partitions_def if owner is not None else None
     chosen = {slot[0] for slot in call.slots}
     specs = owner.specs.values() if owner is not None else ()
     keys = [spec.key for spec in specs if spec.name in chosen]
@@ -171,7 +182,7 @@ def make_context(
         captured=captured,
         asset_keys=keys,
         partitions=call.partitions,
-        partitions_def=owner.partitions_def if owner is not None else None,
+        partitions_def=partitions_def,
     )
 
 

@@ -81,7 +81,8 @@ class PlannedStep:
     @property
     def place(self) -> str:
         """Its name without the mapping key."""
-        return ".".join([one for one in (self.unit.name, self.node.path) if one])
+        name, path = self.unit.name, self.node.path
+        return f"{name}.{path}" if name and path else name or path
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def make_plan(
     planner = _Planner(assessment, only_stale)
     wanted = targets
     if chunks is None:
-        chunks = own_chunks(assessment, targets)
+        chunks = own_chunks(assessment, targets) if assessment.graph.divided else {}
         if only_stale and (chunks or _is_divisible(assessment, targets)):
             # What is made together with something stale would be made again for nothing.
             wanted = stale(assessment, targets)
@@ -310,9 +311,11 @@ def _merged(reads: list[tuple[Read, ...]]) -> tuple[Read, ...]:
 
 
 def _name(name: str, partitions: tuple[str, ...]) -> str:
+    if not partitions:
+        return name
     if len(partitions) > 1:
         return f"{name}[{partitions[0]}...{partitions[-1]}]"
-    return slot_name((name, partitions[0] if partitions else None))
+    return slot_name((name, partitions[0]))
 
 
 def _by_partition(steps: list[PlannedStep], assessment: Assessment) -> tuple[PlannedStep, ...]:

@@ -52,7 +52,7 @@ class Declarations:
         definition = node.definition
         if definition is None:
             return Declared(None, None)
-        code = node.code_version
+        code = node.spec.code_version
         if code is AUTO or (code is None and self._auto):
             code = self._fingerprint(definition)
         return Declared(None if code is None else str(code), _default_digest(definition))

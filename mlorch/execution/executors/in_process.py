@@ -16,6 +16,8 @@ class InProcessExecutor:
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, timeout: float | None = None) -> Performing:
         try:
+            if timeout is None:
+                return _Performed(fn(*args))
             with time_limit(timeout):
                 return _Performed(fn(*args))
         except Exception as error:  # noqa: BLE001 - what a call raises is its result
