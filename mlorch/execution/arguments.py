@@ -71,15 +71,9 @@ def load(
         "resources": RequiredResources(resources, frozenset(resources), "an IO manager"),
         "log": argument.log,
     }
-    context = InputContext(
-        key,
-        kept.slot[1],
-        uri=kept.uri,
-        content_hash=kept.content_hash,
-        metadata=argument.metadata,
-        recorded_metadata=kept.metadata,
-        name=argument.name or None,
-        upstream_output=OutputContext(
+    upstream = None
+    if kept.run_id or not kept.is_passed:
+        upstream = OutputContext(
             key,
             kept.slot[1],
             run_id=kept.run_id,
@@ -88,7 +82,16 @@ def load(
             mapping_key=kept.mapping_key,
             definition_metadata=argument.upstream_metadata,
             **about,
-        ),
+        )
+    context = InputContext(
+        key,
+        kept.slot[1],
+        uri=kept.uri,
+        content_hash=kept.content_hash,
+        metadata=argument.metadata,
+        recorded_metadata=kept.metadata,
+        name=argument.name or None,
+        upstream_output=upstream,
         **about,
     )
     try:

@@ -19,6 +19,7 @@ from mlorch import (
     Output,
     RetryPolicy,
     RunConfig,
+    StaticPartitionsDefinition,
     asset,
     load_asset,
     materialize,
@@ -369,3 +370,13 @@ def test_an_io_manager_of_ones_own_is_used_by_key_and_found_again():
     assert shelf.kept == {"shelved": 4}
     assert result.asset_value("read") == 5
     assert result.asset_value("shelved") == 4
+
+
+def test_tags_may_name_a_range_of_partitions_as_people_write_it_for_dagster():
+    @asset(partitions_def=StaticPartitionsDefinition(["a", "b", "c"]))
+    def letters(context) -> str:
+        return context.partition_key
+
+    tags = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "b"}
+    result = materialize([letters], tags=tags)
+    assert [one.partition for one in result.materializations] == ["a", "b"]

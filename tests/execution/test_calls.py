@@ -11,6 +11,8 @@ from mlorch import (
     Definitions,
     DynamicOut,
     DynamicOutput,
+    In,
+    InputManager,
     Instance,
     Nothing,
     Out,
@@ -25,7 +27,6 @@ from mlorch import (
 from mlorch.app.launching import launch
 from mlorch.app.materializing import Request
 from mlorch.definitions.mappings import AllPartitionMapping
-from mlorch.definitions.ops import In
 
 LETTERS = StaticPartitionsDefinition(["a", "b"])
 
@@ -228,3 +229,30 @@ def test_one_op_takes_its_own_value_and_the_list_of_all():
 
     found = sharing.execute_in_process().output_for_node("share")
     assert found == {"part_3": 3 / 6, "part_1": 1 / 6, "part_2": 2 / 6}
+
+
+class Shouting(InputManager):
+    """Reads what was kept in capitals; where nothing is connected it has a word of its own."""
+
+    def load_input(self, context):
+        upstream = context.upstream_output
+        return "ALONE" if upstream is None else f"{upstream.name} of {upstream.step_key}".upper()
+
+
+def test_an_input_is_read_by_the_manager_that_its_op_names_also_where_nothing_is_connected():
+    heard = {}
+
+    @op
+    def say() -> str:
+        return "something"
+
+    @op(ins={"text": In(input_manager_key="loud"), "other": In(input_manager_key="loud")})
+    def hear(text: str, other: str) -> None:
+        heard.update(text=text, other=other)
+
+    @job(resource_defs={"loud": Shouting()})
+    def talk():
+        hear(say())
+
+    assert talk.execute_in_process().success
+    assert heard == {"text": "RESULT OF SAY", "other": "ALONE"}
