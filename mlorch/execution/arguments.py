@@ -61,6 +61,18 @@ def load(
     manager = argument.input_manager_key or kept.io_manager
     if manager is None and (kept.is_passed or "io_manager" not in resources):
         raise NotFoundError(f"{slot_name(kept.slot)} has no value that could be loaded; nothing was kept")
+    context = _input_context(kept, annotation, tools, resources, argument)
+    try:
+        return _reader(manager or "resource:io_manager", kept, tools, resources).load_input(context)
+    except IntegrityError as error:
+        # A store knows places, not assets; the cure is a command that needs the asset's name.
+        words = kept.slot[0] if kept.slot[1] is None else f"{kept.slot[0]} --partition {kept.slot[1]}"
+        raise IntegrityError(str(error).replace("ASSET", words)) from None
+
+
+def _input_context(
+    kept: Kept, annotation: Any, tools: Tools, resources: Mapping[str, Any], argument: Argument
+) -> InputContext:
     store = tools.outputs if kept.is_passed and tools.outputs is not None else tools.store
     key = None if kept.is_passed else AssetKey.from_user_string(kept.slot[0])
     about: dict[str, Any] = {
@@ -83,7 +95,7 @@ def load(
             definition_metadata=argument.upstream_metadata,
             **about,
         )
-    context = InputContext(
+    return InputContext(
         key,
         kept.slot[1],
         uri=kept.uri,
@@ -94,12 +106,6 @@ def load(
         upstream_output=upstream,
         **about,
     )
-    try:
-        return _reader(manager or "resource:io_manager", kept, tools, resources).load_input(context)
-    except IntegrityError as error:
-        # A store knows places, not assets; the cure is a command that needs the asset's name.
-        words = kept.slot[0] if kept.slot[1] is None else f"{kept.slot[0]} --partition {kept.slot[1]}"
-        raise IntegrityError(str(error).replace("ASSET", words)) from None
 
 
 def _value(argument: Argument, call: Call, tools: Tools, resources: Mapping[str, Any]) -> Any:
