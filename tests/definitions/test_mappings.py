@@ -181,6 +181,7 @@ def test_time_windows_of_two_lengths_may_be_joined_by_equal_keys():
     mapping = IdentityPartitionMapping()
     mapping.validate(DAILY, MONTHLY)
     first = MONTHLY.get_first_partition_key(NOW)
+    assert first is not None
     assert mapping.upstream_partitions(first, DAILY, MONTHLY, NOW).keys == (first,)
     other = first[:-2] + "02"
     assert mapping.upstream_partitions(other, DAILY, MONTHLY, NOW).required_but_nonexistent == (other,)
