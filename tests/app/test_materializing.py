@@ -374,7 +374,7 @@ def test_an_io_manager_of_ones_own_is_used_by_key_and_found_again():
 
 def test_tags_may_name_a_range_of_partitions_as_people_write_it_for_dagster():
     @asset(partitions_def=StaticPartitionsDefinition(["a", "b", "c"]))
-    def letters(context) -> str:
+    def letters(context: AssetExecutionContext) -> str:
         return context.partition_key
 
     tags = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "b"}

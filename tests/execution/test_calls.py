@@ -240,7 +240,7 @@ class Shouting(InputManager):
 
 
 def test_an_input_is_read_by_the_manager_that_its_op_names_also_where_nothing_is_connected():
-    heard = {}
+    heard: dict[str, str] = {}
 
     @op
     def say() -> str:
