@@ -16,9 +16,9 @@ from mlorch.events import AssetMaterialized, RunFinished, RunStarted
 CHILD = """
 import os, signal, sys
 from mlorch import AssetIn, Instance, asset, materialize
-from mlorch.execution import runner
+from mlorch.execution import writer
 
-runner.FLUSH_SECONDS = 0.0
+writer.FLUSH_SECONDS = 0.0
 folder, kill_at, moment = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 
 

@@ -185,7 +185,7 @@ def test_a_config_may_be_declared_as_a_dict_of_types():
     load = op(name="load", config_schema={"rate": float, "path": str})(lambda context: context)
     assert load.config is not None
     assert load.config.model_validate({"rate": 0.5, "path": "x"}).recorded() == {"rate": 0.5, "path": "x"}
-    with pytest.raises(InvalidDefinitionError, match="the config_schema of load"):
+    with pytest.raises(InvalidDefinitionError, match="the config_schema of op 'load'"):
         op(name="load", config_schema={"rate": 5})(lambda context: context)
 
 
