@@ -21,7 +21,7 @@ from mlorch.app.targets import Partitions
 from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.executors import ExecutorDefinition, in_process_executor
 from mlorch.definitions.graph import AssetGraph
-from mlorch.definitions.limits import Limits
+from mlorch.definitions.limits import NO_LIMITS, Limits
 from mlorch.definitions.tags import tag_of
 from mlorch.events import AssetMaterialized, AssetObserved, Event
 from mlorch.execution.hand import RunResult
@@ -79,7 +79,7 @@ class Request:
     git: Mapping[str, Any] | None = None
     patience: float | None = None
     """Seconds to wait for a limit, and for who makes the same partitions; None waits as long as it takes."""
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = NO_LIMITS
     """How many runs and steps go at once, over all processes that see the instance."""
 
 
@@ -126,6 +126,8 @@ def materialize(
 
 def _meant(partition_key: str | None, tags: Mapping[str, str]) -> Partitions:
     """Return the partition, or the range of them that tags name, as people write it for Dagster."""
+    if not tags:
+        return Partitions(key=partition_key)
     first, last = (tag_of(tags, f"mlorch/asset_partition_range_{end}") for end in ("start", "end"))
     if partition_key is None and first is not None and last is not None:
         return Partitions(range=(first, last))

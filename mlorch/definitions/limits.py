@@ -47,6 +47,9 @@ class Limits:
         return found
 
 
+NO_LIMITS = Limits()
+
+
 def priority_of(tags: Mapping[str, str]) -> int:
     """Return how urgent a run is. Raises UserError where its tag is no whole number."""
     for tag in PRIORITY_TAGS:

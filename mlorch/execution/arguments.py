@@ -116,12 +116,15 @@ def _value(argument: Argument, call: Call, tools: Tools, resources: Mapping[str,
     if argument.is_list:
         element = element_of(argument.annotation)
         return [load(kept, element, tools, resources, argument) for kept in argument.kept]
-    is_partitioned = any(kept.slot[1] is not None for kept in argument.kept)
-    part = tools.kinds.part(argument.annotation) if is_partitioned else argument.annotation
-    parts = dict(_parts(argument, part, tools, resources))
-    value = tools.kinds.combine(parts, argument.annotation)
-    if value is None and not parts:
-        return None
+    if len(argument.kept) == 1 and argument.kept[0].slot[1] is None and not _may_miss(argument):
+        value = load(argument.kept[0], argument.annotation, tools, resources, argument)
+    else:
+        is_partitioned = any(kept.slot[1] is not None for kept in argument.kept)
+        part = tools.kinds.part(argument.annotation) if is_partitioned else argument.annotation
+        parts = dict(_parts(argument, part, tools, resources))
+        value = tools.kinds.combine(parts, argument.annotation)
+        if value is None and not parts:
+            return None
     where = f"{owner_name(call)}, argument {argument.name!r}: got"
     known = [kept.metadata for kept in argument.kept]
     return tools.kinds.accept(value, argument.annotation, where, known)
@@ -136,13 +139,16 @@ def _is_read_by_own(argument: Argument) -> bool:
 def _parts(
     argument: Argument, part: Any, tools: Tools, resources: Mapping[str, Any]
 ) -> Iterator[tuple[str, Any]]:
-    may_miss = bool((argument.metadata or {}).get("allow_missing_partitions"))
     for kept in argument.kept:
         try:
             yield kept.slot[1] or "", load(kept, part, tools, resources, argument)
         except (NotFoundError, FileNotFoundError):
-            if not may_miss:
+            if not _may_miss(argument):
                 raise
+
+
+def _may_miss(argument: Argument) -> bool:
+    return bool(argument.metadata and argument.metadata.get("allow_missing_partitions"))
 
 
 def owner_name(call: Call) -> str:

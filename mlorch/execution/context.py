@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from mlorch.definitions.keys import AssetKey, key_text
@@ -84,9 +85,6 @@ class OpExecutionContext:
         self.run_tags = dict(around.run_tags)
         self.run_config = around.run_config
         self.retry_number = around.attempt - 1
-        self.resources = RequiredResources(
-            around.resources, around.required_resources, f"step {around.step!r}"
-        )
         self.op_config = around.op_config
         self.metadata: dict[tuple[str | None, str | None], dict[str, Any]] = {}
         """By output or asset key, and mapping or partition key; (None, None) is for every output."""
@@ -101,6 +99,11 @@ class OpExecutionContext:
         self._partitions_def = partitions_def
         self._captured = captured
         self._log: logging.Logger | None = None
+
+    @cached_property
+    def resources(self) -> Any:
+        around = self._around
+        return RequiredResources(around.resources, around.required_resources, f"step {around.step!r}")
 
     @property
     def log(self) -> logging.Logger:

@@ -199,7 +199,10 @@ class Runner:
         asks = bool(step.unit.checked) and step.node.op.signature.context is not None
         self._writer.flush(only_if_due=not asks)
         call = self._caller.call(step, hand.run, attempt)
-        future = executor.submit(perform, call, self._tools, timeout=hand.limit(step.node.op.timeout))
+        timeout = step.node.op.timeout
+        if hand.max_runtime is not None:
+            timeout = hand.limit(timeout)
+        future = executor.submit(perform, call, self._tools, timeout=timeout)
         self._running[future] = index, attempt
         future.add_done_callback(self._done.put)
 

@@ -28,7 +28,7 @@ def select(selection: CoercibleToAssetSelection | None, graph: AssetGraph) -> tu
     assets are all that is found.
     """
     view = _View(graph)
-    found = _find(coerced(selection), view, wide=True)
+    found = view.made if selection is None else _find(coerced(selection), view, wide=True)
     chosen = tuple(key for key in graph.nodes if key in found and key not in view.external)
     if found and not chosen:
         one = min(found)
