@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ALL = ("graphs", "startup", "jumps", "year", "executors", "history")
+ALL = ("graphs", "startup", "jumps", "year", "executors", "backfill", "history")
 
 
 def main() -> int:
