@@ -21,6 +21,7 @@ _HOMES = {
     "mlorch.app.materializing": "materialize",
     "mlorch.app.observing": "observe",
     "mlorch.app.projects": "Definitions",
+    "mlorch.app.reporting": "report_materialization",
     "mlorch.app.results": "ExecuteInProcessResult ExecutionResult",
     "mlorch.app.retrying": "retry_run",
     "mlorch.definitions.asset_checks": "AssetChecksDefinition asset_check multi_asset_check",

@@ -15,6 +15,7 @@ from mlorch.app.loading import load_asset as load_asset
 from mlorch.app.materializing import materialize as materialize
 from mlorch.app.observing import observe as observe
 from mlorch.app.projects import Definitions as Definitions
+from mlorch.app.reporting import report_materialization as report_materialization
 from mlorch.app.results import ExecuteInProcessResult as ExecuteInProcessResult
 from mlorch.app.results import ExecutionResult as ExecutionResult
 from mlorch.app.retrying import retry_run as retry_run
