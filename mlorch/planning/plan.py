@@ -187,7 +187,7 @@ class _Planner:
             if read:
                 self._refuse_missing(slot, slots, read)
         definition, name, nodes = self._maker_of(slots[0][0])
-        partitions = tuple(dict.fromkeys(slot[1] for slot in slots if slot[1] is not None))
+        partitions = _partitions(slots)
         unit = Unit(
             name=_name(name, partitions),
             owner=definition,
@@ -310,6 +310,14 @@ def _merged(reads: list[tuple[Read, ...]]) -> tuple[Read, ...]:
     return tuple(found.values())
 
 
+def _partitions(slots: tuple[Slot, ...]) -> tuple[str, ...]:
+    """Return the partitions among the slots, each once."""
+    if len(slots) == 1:
+        partition = slots[0][1]
+        return () if partition is None else (partition,)
+    return tuple(dict.fromkeys(slot[1] for slot in slots if slot[1] is not None))
+
+
 def _name(name: str, partitions: tuple[str, ...]) -> str:
     if not partitions:
         return name
@@ -329,6 +337,8 @@ def _by_partition(steps: list[PlannedStep], assessment: Assessment) -> tuple[Pla
         asset, partition = steps[index].unit.slots[0]
         return places[asset][partition or ""] if asset in places else partition or ""
 
+    if not any(above):
+        return reordered(steps, sorted(range(len(steps)), key=priority))
     return reordered(steps, ordered(above, priority))
 
 
