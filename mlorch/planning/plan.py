@@ -21,7 +21,8 @@ from mlorch.planning.selection import refuse_parts
 from mlorch.planning.staleness import Assessment, Cause, Read
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Neither is frozen: a plan may have a hundred thousand of them, and a frozen one takes twice as long to make.
+@dataclass(slots=True, kw_only=True, eq=False)
 class Unit:
     """What is made together: one partition of an asset, several by one step, or the graph of a job."""
 
@@ -60,7 +61,7 @@ class Unit:
         return self.partitions[0] if self.partitions else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class PlannedStep:
     """One op of a unit. With `mapped_over` it stands for as many as that dynamic output will have keys."""
 
