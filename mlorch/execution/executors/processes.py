@@ -62,7 +62,8 @@ class ProcessesExecutor(Crew["WorkerProcess"]):
         for worker in self.free:
             worker.rest(code)
         _let_go_at_exit()
-        _warm.extend(self.free)
+        # The next executor takes them from the end: the one that was free last stays the first to be asked.
+        _warm.extend(reversed(self.free))
         self.free.clear()
 
     def _start(self) -> WorkerProcess:
