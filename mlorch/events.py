@@ -127,8 +127,8 @@ class StepSucceeded:
     started_at: float = 0.0
     attempt: int = 1
     outputs: tuple[Mapping[str, Json], ...] = ()
-    """{"name", "mapping_key", "value", "uri", "content_hash", "size", "io_manager", "metadata"} of each value
-    that was kept for the ops after it."""
+    """{"name", "mapping_key", "slot", "uri", "content_hash", "io_manager", "metadata"} of each value that was
+    kept for the ops after it; "slot" is its place among the outputs."""
     kind: ClassVar[str] = "step_succeeded"
 
 
