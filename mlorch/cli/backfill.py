@@ -10,6 +10,7 @@ from mlorch.cli.carrying import carry_out, make_request, read_tags, tell
 from mlorch.cli.completion import asset_names
 from mlorch.cli.config import Files, Text, read_configs
 from mlorch.cli.materialize import SELECTION_HELP
+from mlorch.cli.options import Executor, NoWait, Workers
 
 if TYPE_CHECKING:
     from mlorch.app.backfills import BackfillView
@@ -22,13 +23,6 @@ backfills = typer.Typer(
     help="List, show, cancel and resume backfills.", no_args_is_help=True, rich_markup_mode=None
 )
 
-Executor = Annotated[
-    str | None, typer.Option(help="in_process, threads, processes or dask.", show_default=False)
-]
-Workers = Annotated[int | None, typer.Option(help="Steps at once.", min=1, show_default=False)]
-NoWait = Annotated[
-    bool, typer.Option("--no-wait", help="Leave MLflow and DVC to a process in the background.")
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 Name = Annotated[
     str,

@@ -9,6 +9,7 @@ import typer
 from mlorch.cli.carrying import carry_out, make_request, read_partitions, read_tags
 from mlorch.cli.completion import job_names
 from mlorch.cli.config import Files, Text, read_configs
+from mlorch.cli.options import Executor, NoWait, ResultAsJson, Workers
 
 job = typer.Typer(help="List jobs, and run one.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -39,14 +40,10 @@ def execute(
     config: Files = None,
     config_json: Text = None,
     tag: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, recorded with the run.")] = None,
-    executor: Annotated[
-        str | None, typer.Option(help="in_process, threads, processes or dask.", show_default=False)
-    ] = None,
-    workers: Annotated[int | None, typer.Option(help="Steps at once.", min=1, show_default=False)] = None,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Leave MLflow and DVC to a process in the background.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    executor: Executor = None,
+    workers: Workers = None,
+    no_wait: NoWait = False,
+    as_json: ResultAsJson = False,
 ) -> None:
     """Run a job, of assets or of ops.
 

@@ -9,6 +9,7 @@ import typer
 from mlorch.cli.carrying import carry_out, make_request, read_partitions, read_tags
 from mlorch.cli.completion import asset_names, job_names
 from mlorch.cli.config import Files, Text, read_configs
+from mlorch.cli.options import Executor, NoWait, ResultAsJson, Workers
 
 if TYPE_CHECKING:
     from mlorch.app.materializing import Request
@@ -42,15 +43,11 @@ def materialize(
     config: Files = None,
     config_json: Text = None,
     tag: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, recorded with the run.")] = None,
-    executor: Annotated[
-        str | None, typer.Option(help="in_process, threads, processes or dask.", show_default=False)
-    ] = None,
-    workers: Annotated[int | None, typer.Option(help="Steps at once.", min=1, show_default=False)] = None,
+    executor: Executor = None,
+    workers: Workers = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")] = False,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Leave MLflow and DVC to a process in the background.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    no_wait: NoWait = False,
+    as_json: ResultAsJson = False,
 ) -> None:
     """Make assets, or a selection of them.
 

@@ -11,6 +11,7 @@ import typer
 from mlorch.cli.carrying import carry_out, make_request, read_tags
 from mlorch.cli.completion import asset_names
 from mlorch.cli.config import Files, Text, read_configs
+from mlorch.cli.options import NoWait, ResultAsJson
 
 
 def observe(
@@ -24,10 +25,8 @@ def observe(
     config: Files = None,
     config_json: Text = None,
     tag: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, recorded with the run.")] = None,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Leave MLflow and DVC to a process in the background.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    no_wait: NoWait = False,
+    as_json: ResultAsJson = False,
 ) -> None:
     """Look which data version assets that are made elsewhere have now."""
     from mlorch.app.observing import observable, observe_assets

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mlorch.cli.config import Files, Text, read_configs
+from mlorch.cli.options import Executor, NoWait, ResultAsJson, Workers
 
 runs = typer.Typer(help="List and show runs and their logs.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -143,14 +144,10 @@ def retry(
     config: Files = None,
     config_json: Text = None,
     tag: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, added to the tags of the run.")] = None,
-    executor: Annotated[
-        str | None, typer.Option(help="in_process, threads, processes or dask.", show_default=False)
-    ] = None,
-    workers: Annotated[int | None, typer.Option(help="Steps at once.", min=1, show_default=False)] = None,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Leave MLflow and DVC to a process in the background.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    executor: Executor = None,
+    workers: Workers = None,
+    no_wait: NoWait = False,
+    as_json: ResultAsJson = False,
 ) -> None:
     """Run again what a run was to make, with its partitions, config and tags.
 
