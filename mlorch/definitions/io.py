@@ -51,7 +51,7 @@ class ValueStore(Protocol):
         """Put the bytes with this hash back at `uri`. Raises NotFoundError where they are gone."""
 
 
-class DagsterType(NamedTuple):
+class DeclaredType(NamedTuple):
     """A declared type, as IO managers written for Dagster ask for it."""
 
     typing_type: Any
@@ -161,8 +161,8 @@ class _Context:
         return found if first == last else found._replace(end=window(last).end)
 
     @property
-    def dagster_type(self) -> DagsterType:
-        return DagsterType(Any if self.annotation is Parameter.empty else self.annotation)
+    def dagster_type(self) -> DeclaredType:
+        return DeclaredType(Any if self.annotation is Parameter.empty else self.annotation)
 
     def get_asset_identifier(self) -> Sequence[str]:
         """Return the parts of the asset's key and its partition, if it has one."""

@@ -161,3 +161,30 @@ def test_the_log_of_a_step_is_its_own_and_not_that_of_the_process(caplog):
     with caplog.at_level(logging.DEBUG):
         told(function)
     assert caplog.records == []
+
+
+def test_what_is_asked_of_an_output_is_what_is_asked_of_the_asset():
+    days = DailyPartitionsDefinition(start_date="2024-01-01", end_date="2024-01-05")
+    heard = {}
+
+    @asset(key_prefix="ml", partitions_def=days)
+    def daily(context):
+        heard.update(
+            key=context.asset_key_for_output(),
+            partition=context.asset_partition_key_for_output(),
+            partitions=list(context.asset_partition_keys_for_output()),
+            range=context.asset_partition_key_range_for_output(),
+            window=context.asset_partitions_time_window_for_output(),
+            definition=context.asset_partitions_def_for_output(),
+            tagged=(context.has_tag("team"), context.get_tag("team"), context.has_tag("other")),
+            ranged=context.has_partition_key_range,
+        )
+
+    assert materialize([daily], partition_key="2024-01-02", tags={"team": "ml"}).success
+    assert heard["key"] == AssetKey(["ml", "daily"])
+    assert (heard["partition"], heard["partitions"]) == ("2024-01-02", ["2024-01-02"])
+    assert heard["range"] == ("2024-01-02", "2024-01-02")
+    assert heard["window"] == days.time_window_for_partition_key("2024-01-02")
+    assert heard["definition"] == days
+    assert heard["tagged"] == (True, "ml", False)
+    assert heard["ranged"] is True
