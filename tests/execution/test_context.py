@@ -165,7 +165,7 @@ def test_the_log_of_a_step_is_its_own_and_not_that_of_the_process(caplog):
 
 def test_what_is_asked_of_an_output_is_what_is_asked_of_the_asset():
     days = DailyPartitionsDefinition(start_date="2024-01-01", end_date="2024-01-05")
-    heard = {}
+    heard: dict[str, object] = {}
 
     @asset(key_prefix="ml", partitions_def=days)
     def daily(context):
