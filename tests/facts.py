@@ -30,6 +30,7 @@ _BY_ANNOTATION: Mapping[str, st.SearchStrategy[Any]] = {
     "int | None": st.none() | st.integers(0, 2**63),
     # No -0.0: it is equal to the 0.0 that a log need not keep.
     "float": numbers.map(lambda one: one + 0.0),
+    "float | None": st.none() | numbers.map(lambda one: one + 0.0),
     "tuple[str, ...]": st.lists(texts, max_size=4).map(tuple),
     "tuple[Input, ...]": st.lists(inputs, max_size=20).map(tuple),
     "tuple[tuple[float, str, str], ...]": st.lists(st.tuples(numbers, texts, texts), max_size=4).map(tuple),

@@ -220,6 +220,9 @@ _TUPLES: Mapping[str, Callable[[Any], Any]] = {
     "outputs": tuple,
     "slots": _pairs,
     "keys": tuple,
+    "checks": tuple,
+    "runs": tuple,
+    "run_keys": tuple,
 }
 
 
