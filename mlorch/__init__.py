@@ -134,7 +134,8 @@ _HOMES = {
     "mlorch.iomanagers.text": "TextIOManager",
     "mlorch.planning.freshness": "FreshnessState",
     "mlorch.planning.selection": "AssetSelection",
-    "mlorch.queries": "AssetPartitionStatus DagsterRunStatus RunsFilter",
+    "mlorch.queries.partitions": "AssetPartitionStatus",
+    "mlorch.queries.runs": "DagsterRunStatus RunsFilter",
     "mlorch.testing.configs": "validate_run_config",
     "mlorch.testing.contexts": (
         "build_asset_check_context build_asset_context build_hook_context build_op_context"

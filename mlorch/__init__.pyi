@@ -231,9 +231,9 @@ from mlorch.iomanagers.sql import SQLIOManager as SQLIOManager
 from mlorch.iomanagers.text import TextIOManager as TextIOManager
 from mlorch.planning.freshness import FreshnessState as FreshnessState
 from mlorch.planning.selection import AssetSelection as AssetSelection
-from mlorch.queries import AssetPartitionStatus as AssetPartitionStatus
-from mlorch.queries import DagsterRunStatus as DagsterRunStatus
-from mlorch.queries import RunsFilter as RunsFilter
+from mlorch.queries.partitions import AssetPartitionStatus as AssetPartitionStatus
+from mlorch.queries.runs import DagsterRunStatus as DagsterRunStatus
+from mlorch.queries.runs import RunsFilter as RunsFilter
 from mlorch.testing.configs import validate_run_config as validate_run_config
 from mlorch.testing.contexts import build_asset_check_context as build_asset_check_context
 from mlorch.testing.contexts import build_asset_context as build_asset_context

@@ -11,11 +11,11 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, Self
 
-from mlorch import queries
 from mlorch.events import AssetMaterialized, AssetObserved
 from mlorch.iomanagers.memory import MemoryStore
 from mlorch.log import EventLog, MemoryLog
 from mlorch.planning.dynamic import add_keys, delete_keys, dynamic_keys
+from mlorch.queries import checks, partitions, records, runs
 
 if TYPE_CHECKING:
     from mlorch.definitions.checks import AssetCheckEvaluation, AssetCheckKey
@@ -88,52 +88,54 @@ class Instance:
         )
 
     def get_runs(
-        self, filters: queries.RunsFilter | None = None, limit: int | None = None
-    ) -> list[queries.RecordedRun]:
+        self, filters: runs.RunsFilter | None = None, limit: int | None = None
+    ) -> list[runs.RecordedRun]:
         """Return the runs, newest first."""
-        return queries.find_runs(self.log, self.living(), filters, limit)
+        return runs.find_runs(self.log, self.living(), filters, limit)
 
-    def get_run_by_id(self, run_id: str) -> queries.RecordedRun | None:
-        return queries.find_run(self.log, self.living(), run_id)
+    def get_run_by_id(self, run_id: str) -> runs.RecordedRun | None:
+        return runs.find_run(self.log, self.living(), run_id)
 
-    def get_latest_materialization_event(self, asset_key: CoercibleToAssetKey) -> queries.EventRecord | None:
-        return queries.latest_event(self.log, AssetMaterialized.kind, asset_key)
+    def get_latest_materialization_event(self, asset_key: CoercibleToAssetKey) -> records.EventRecord | None:
+        return records.latest_event(self.log, AssetMaterialized.kind, asset_key)
 
     def get_latest_data_version_record(
         self, key: CoercibleToAssetKey, *, partition_key: str | None = None
-    ) -> queries.EventRecord | None:
+    ) -> records.EventRecord | None:
         """Return the materialization or observation that gives the data version now."""
-        return queries.latest_version(self.log, key, partition_key)
+        return records.latest_version(self.log, key, partition_key)
 
     def get_materialized_partitions(self, asset_key: CoercibleToAssetKey) -> set[str]:
-        return queries.materialized_partitions(self.log, asset_key)
+        return partitions.materialized_partitions(self.log, asset_key)
 
     def get_status_by_partition(
         self,
         asset_key: CoercibleToAssetKey,
         partition_keys: Iterable[str] | None = None,
         partitions_def: PartitionsDefinition | None = None,
-    ) -> Mapping[str, queries.AssetPartitionStatus | None]:
+    ) -> Mapping[str, partitions.AssetPartitionStatus | None]:
         """Return the status of each partition that is named, or of all that have one."""
-        return queries.partition_statuses(self.log, self.living(), asset_key, partition_keys, partitions_def)
+        return partitions.partition_statuses(
+            self.log, self.living(), asset_key, partition_keys, partitions_def
+        )
 
     def fetch_materializations(
         self, records_filter: CoercibleToAssetKey, limit: int, cursor: str | None = None
-    ) -> queries.EventRecordsResult:
+    ) -> records.EventRecordsResult:
         """Return the materializations of an asset, newest first; the result's cursor goes on from there."""
-        return queries.fetch_events(self.log, AssetMaterialized.kind, records_filter, limit, cursor=cursor)
+        return records.fetch_events(self.log, AssetMaterialized.kind, records_filter, limit, cursor=cursor)
 
     def fetch_observations(
         self, records_filter: CoercibleToAssetKey, limit: int, cursor: str | None = None
-    ) -> queries.EventRecordsResult:
+    ) -> records.EventRecordsResult:
         """Return the observations of an asset, newest first; the result's cursor goes on from there."""
-        return queries.fetch_events(self.log, AssetObserved.kind, records_filter, limit, cursor=cursor)
+        return records.fetch_events(self.log, AssetObserved.kind, records_filter, limit, cursor=cursor)
 
     def get_latest_asset_check_evaluation(
         self, asset_check_key: AssetCheckKey, partition_key: str | None = None
     ) -> AssetCheckEvaluation | None:
         """Return what a check came to last, of one partition where one is named; None where it never ran."""
-        found = queries.latest_evaluations(
+        found = checks.latest_evaluations(
             self.log, str(asset_check_key.asset_key), asset_check_key.name, partition_key
         )
         return next(iter(found.values()), None)

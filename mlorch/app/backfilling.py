@@ -34,7 +34,7 @@ from mlorch.planning.checking import checkers, slots_read, with_checks
 from mlorch.planning.plan import Plan, PlannedStep, make_plan
 from mlorch.planning.selection import select
 from mlorch.planning.staleness import Assessment
-from mlorch.queries import failed_slots
+from mlorch.queries.partitions import failed_slots
 from mlorch.storage.bodies import no_collection
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from mlorch.events import (
 )
 from mlorch.instance import Instance
 from mlorch.log import Record, Slot
-from mlorch.queries import RunStatus
+from mlorch.queries.runs import RunStatus
 
 _KINDS = (BackfillStarted.kind, BackfillFinished.kind)
 _LOOK = 0.1

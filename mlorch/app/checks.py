@@ -15,7 +15,7 @@ from mlorch.definitions.selections import AssetSelection
 from mlorch.errors import InvalidSelectionError, nearest
 from mlorch.planning.check_selection import select_checks
 from mlorch.planning.selection import coerced, found_keys
-from mlorch.queries import latest_evaluations
+from mlorch.queries.checks import latest_evaluations
 
 if TYPE_CHECKING:
     from mlorch.app.results import ExecutionResult

@@ -11,7 +11,7 @@ from mlorch.errors import UserError
 from mlorch.events import AssetMaterialized, AssetObserved, Event, StepFailed, StepSkipped, StepSucceeded
 from mlorch.instance import Instance
 from mlorch.log import Slot
-from mlorch.queries import RecordedRun, RunStatus, find_runs
+from mlorch.queries.runs import RecordedRun, RunStatus, find_runs
 
 
 @dataclass(frozen=True)

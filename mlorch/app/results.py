@@ -30,7 +30,8 @@ from mlorch.execution.hand import RunResult
 from mlorch.instance import Instance
 from mlorch.log import History, slot_name
 from mlorch.planning.plan import Plan, Unit
-from mlorch.queries import EventRecord, evaluation_of
+from mlorch.queries.checks import evaluation_of
+from mlorch.queries.records import EventRecord
 
 
 class ExecutionResult:

@@ -27,7 +27,7 @@ from mlorch.instance import Instance
 from mlorch.log import Slot
 from mlorch.planning.check_selection import select_checks
 from mlorch.planning.checking import checkers, slots_read
-from mlorch.queries import RecordedRun, RunStatus
+from mlorch.queries.runs import RecordedRun, RunStatus
 
 if TYPE_CHECKING:
     from mlorch.definitions.config import RunConfig

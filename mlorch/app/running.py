@@ -13,7 +13,7 @@ from mlorch.errors import NotFoundError, UserError
 from mlorch.events import AssetMaterialized, OutputCaptured, StepFailed, StepStarted
 from mlorch.instance import Instance
 from mlorch.log import Record
-from mlorch.queries import RecordedRun, find_runs
+from mlorch.queries.runs import RecordedRun, find_runs
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class RunView(RecordedRun):
 
     @property
     def duration_text(self) -> str:
+        if not self.has_begun:
+            return "-"
         if self.finished is None:
             return f"{time.time() - self.started.at:.1f} s so far" if self.is_alive else "-"
         return f"{self.finished.at - self.started.at:.1f} s"
@@ -31,7 +33,7 @@ class RunView(RecordedRun):
     @property
     def counts_text(self) -> str:
         if self.finished is None:
-            return f"{self.started.steps} planned"
+            return f"{self.started.steps} planned" if self.has_begun else "waits"
         return ", ".join(f"{count} {name}" for name, count in self.finished.counts.items() if count)
 
     @cached_property
@@ -100,7 +102,13 @@ class RunView(RecordedRun):
 def newest_runs(instance: Instance, limit: int) -> list[RunView]:
     """Return the newest runs, newest first."""
     found = find_runs(instance.log, instance.living(), limit=limit)
-    return [RunView(one.started, one.finished, one.is_alive, instance) for one in found]
+    return [_view(one, instance) for one in found]
+
+
+def _view(run: RecordedRun, instance: Instance) -> RunView:
+    return RunView(
+        run.started, run.finished, run.is_alive, instance, queued=run.queued, has_begun=run.has_begun
+    )
 
 
 def find_run(instance: Instance, name: str) -> RunView:

@@ -20,7 +20,8 @@ from mlorch.planning.freshness import FreshnessState, freshness_state
 from mlorch.planning.selection import select
 from mlorch.planning.staleness import Assessment, Cause, RootCause, root_causes
 from mlorch.planning.versions import Declarations
-from mlorch.queries import failed_slots, failing_checks, slots_in_progress
+from mlorch.queries.checks import failing_checks
+from mlorch.queries.partitions import failed_slots, slots_in_progress
 from mlorch.storage.bodies import no_collection
 
 

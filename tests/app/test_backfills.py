@@ -11,7 +11,8 @@ from mlorch.app.choosing import Choice
 from mlorch.app.materializing import Request
 from mlorch.errors import NotFoundError, UserError
 from mlorch.events import BACKFILL_TAG, BackfillStarted, RunStarted, StepStarted
-from mlorch.queries import find_runs, slots_in_progress
+from mlorch.queries.partitions import slots_in_progress
+from mlorch.queries.runs import find_runs
 
 DAYS = DailyPartitionsDefinition(start_date="2024-01-01", end_date="2024-01-04")
 FIRST, SECOND, THIRD = DAYS.get_partition_keys()

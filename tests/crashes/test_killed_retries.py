@@ -14,7 +14,7 @@ import pytest
 from mlorch import Instance
 from mlorch.app.retrying import retry_run
 from mlorch.events import AssetMaterialized, RunStarted
-from mlorch.queries import RunStatus
+from mlorch.queries.runs import RunStatus
 
 DEFINITIONS = """
 import sys, time

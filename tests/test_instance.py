@@ -26,7 +26,7 @@ from mlorch import (
 from mlorch.app.materializing import Request, run_request
 from mlorch.errors import TypeCheckError, UnknownPartitionError, UserError
 from mlorch.events import AssetMaterialized, RunFinished, RunStarted, StepFailed, StepStarted
-from mlorch.queries import slots_in_progress
+from mlorch.queries.partitions import slots_in_progress
 
 LETTERS = StaticPartitionsDefinition(["a", "b", "c"])
 
