@@ -79,6 +79,7 @@ class CodeRejected:
 
     at: float
     fingerprint: str
-    error: str
+    error: Mapping[str, Json]
+    """{"type", "message"}"""
     run_id: str | None = None
     kind: ClassVar[str] = "code_rejected"

@@ -172,9 +172,9 @@ def _runs(
         event = record.event
         if isinstance(event, RunStarted):
             is_alive = event.run_id in living or event.tags.get(BACKFILL_TAG, "") in living
-            yield RecordedRun(event, ended.get(event.run_id), is_alive, queued.get(event.run_id))
+            yield RecordedRun(event, ended.get(event.run_id), is_alive, queued=queued.get(event.run_id))
         elif isinstance(event, RunQueued) and not event.is_backfill and event.run_id not in started:
-            yield RecordedRun(_to_start(event), ended.get(event.run_id), False, event, has_begun=False)
+            yield RecordedRun(_to_start(event), ended.get(event.run_id), False, queued=event, has_begun=False)
 
 
 def _to_start(queued: RunQueued) -> RunStarted:
