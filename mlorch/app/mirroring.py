@@ -104,7 +104,7 @@ def store_of(settings: Settings) -> MlflowStore:
     return MlflowStore(
         project=settings.name,
         folder=settings.project,
-        tracking_uri=settings.mlflow.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"),
+        tracking_uri=settings.mlflow.tracking_uri,
         storage_url=settings.storage_url,
     )
 

@@ -1,16 +1,21 @@
-"""mlorch config: the run configs of jobs, and how they are read."""
+"""mlorch config: the settings of the project, the run configs of jobs, and how these are read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlorch.cli.completion import job_names
 
-config = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What a run can be told.")
+if TYPE_CHECKING:
+    from mlorch.settings import Setting
+
+config = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="What is set, and what a run can be told."
+)
 
 Name = Annotated[str, typer.Argument(metavar="JOB|SELECTION", autocompletion=job_names)]
 Files = Annotated[
@@ -21,6 +26,34 @@ Text = Annotated[
     str | None,
     typer.Option("--config-json", help="The same as JSON text; goes on top of files.", metavar="JSON"),
 ]
+
+
+@config.command()
+def show(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SETTING…", help="Such as storage or daemon; all by default."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show each setting of the project and where it came from; passwords and secrets are masked.
+
+    [tool.mlorch] in pyproject.toml goes before defaults, variables MLORCH_… go before that.
+    """
+    from mlorch.cli.output import print_json, print_table
+    from mlorch.settings import explain_settings, find_project
+
+    folder = context.obj or find_project()
+    found = _chosen(explain_settings(folder), names)
+    if as_json:
+        print_json(
+            [{"name": one.name, "value": one.value, "from": one.source, "where": one.where} for one in found]
+        )
+        return
+    place = f"{folder}/"
+    rows = [(one.name, _shown(one.value), one.where.replace(place, "") or one.source) for one in found]
+    print_table(("setting", "value", "from"), rows)
 
 
 @config.command()
@@ -76,6 +109,26 @@ def read_configs(files: Sequence[Path], text: str | None = None) -> dict[str, An
     for one in found:
         merged = _merged(merged, one)
     return merged
+
+
+def _chosen(found: Sequence[Setting], names: Sequence[str] | None) -> list[Setting]:
+    """Return the settings of these names, and those of sections of these names."""
+    from mlorch.errors import NotFoundError, nearest
+
+    known = [one.name for one in found]
+    sections = {name[:place] for name in known for place, letter in enumerate(name) if letter == "."}
+    for name in names or ():
+        if name not in known and name not in sections:
+            raise NotFoundError(f"there is no setting {name!r}{nearest(name, [*known, *sections])}")
+    return [one for one in found if not names or any(f"{one.name}.".startswith(f"{name}.") for name in names)]
+
+
+def _shown(value: Any) -> str:
+    import json
+
+    if value in (None, ""):
+        return "-"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _read_file(path: Path) -> dict[str, Any]:

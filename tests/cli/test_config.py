@@ -136,3 +136,29 @@ def test_a_file_that_is_not_there_or_holds_no_text_is_named(shop):
     (shop.folder / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
     answer = shop("config", "validate", "fit", "bytes.yaml")
     assert (answer.code, "bytes.yaml can't be read" in answer.err) == (2, True)
+
+
+def test_the_settings_are_shown_with_where_they_came_from(project, monkeypatch):
+    monkeypatch.setenv("MLORCH_EXECUTOR", "threads")
+    answer = project("config", "show")
+    assert answer.code == 0, answer.err
+    rows = {words[0]: words[1:] for words in map(str.split, answer.out.splitlines())}
+    assert rows["definitions"] == ["shop.py", "pyproject.toml,", "[tool.mlorch]"]
+    assert rows["executor"] == ["threads", "MLORCH_EXECUTOR"]
+    assert rows["workers"] == ["-", "default"]
+    (one,) = json.loads(project("config", "show", "mlflow.enabled", "--json").out)
+    where = f"{project.folder / 'pyproject.toml'}, [tool.mlorch.mlflow]"
+    assert one == {"name": "mlflow.enabled", "value": False, "from": "file", "where": where}
+
+
+def test_some_settings_are_asked_for_by_name_or_section(project):
+    shown = project("config", "show", "retention", "data").out
+    assert [line.split()[0] for line in shown.splitlines()[1:]] == [
+        "data",
+        "retention.runs",
+        "retention.logs",
+        "retention.ticks",
+        "retention.values",
+    ]
+    answer = project("config", "show", "retentoin")
+    assert (answer.code, "did you mean 'retention'" in answer.err) == (2, True)

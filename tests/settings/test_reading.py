@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from mlorch.definitions.environment import EnvVar
 from mlorch.definitions.limits import Limits, TagLimit
 from mlorch.errors import InvalidConfigError, UserError
 from mlorch.settings import find_project, read_settings
@@ -101,12 +103,15 @@ def test_the_file_of_the_log_is_relative_to_the_project(tmp_path, storage, url):
             "[tool.mlorch]\nexecuter = 'threads'\n",
             r"unknown setting 'executer'; did you mean 'executor'",
         ),
-        ("[tool.mlorch]\nexecutor = 'thread'\n", "no executor 'thread'; did you mean 'threads'"),
+        (
+            "[tool.mlorch]\nexecutor = 'thread'\n",
+            "executor should be one of in_process, .*, not 'thread'; did you mean 'threads'",
+        ),
         ("[tool.mlorch]\nexecutor = 3\n", "'executor' should be text, not 3"),
         ("[tool.mlorch]\nworkers = '3'\n", "'workers' should be a whole number, not '3'"),
         ("[tool.mlorch]\nworkers = true\n", "'workers' should be a whole number, not True"),
         ("[tool.mlorch]\nworkers = 0\n", "workers should be at least 1, not 0"),
-        ("[tool.mlorch]\ncode_version = '3'\n", "code_version can be 'auto', not '3'"),
+        ("[tool.mlorch]\ncode_version = '3'\n", "code_version should be 'auto', not '3'"),
         ("[tool.mlorch]\nproject = 'x'\n", "unknown setting 'project'"),
         ("[tool.mlorch]\nmlflow = 3\n", r"\[tool.mlorch.mlflow\] should be a table of settings, not 3"),
         (
@@ -134,10 +139,14 @@ def test_a_wrong_setting_is_named_with_its_file(tmp_path, text, message):
     ("variable", "value", "message"),
     [
         ("MLORCH_EXECUTER", "threads", "is no setting; did you mean 'MLORCH_EXECUTOR'"),
-        ("MLORCH_EXECUTOR", "thread", "no executor 'thread'; did you mean 'threads'"),
+        (
+            "MLORCH_EXECUTOR",
+            "thread",
+            "executor should be one of in_process, .*, not 'thread'; did you mean 'threads'",
+        ),
         ("MLORCH_WORKERS", "many", "should be a whole number, not 'many'"),
         ("MLORCH_WORKERS", "0", "at least 1"),
-        ("MLORCH_CODE_VERSION", "3", "can be 'auto', not '3'"),
+        ("MLORCH_CODE_VERSION", "3", "should be 'auto', not '3'"),
         ("MLORCH_MLFLOW_ENABLED", "no", "should be true or false, not 'no'"),
     ],
 )
@@ -149,7 +158,9 @@ def test_a_wrong_variable_is_named(tmp_path, monkeypatch, variable, value, messa
 
 
 def test_a_wrong_flag_is_named(tmp_path):
-    with pytest.raises(InvalidConfigError, match="the command line: there is no executor 'spark'"):
+    with pytest.raises(
+        InvalidConfigError, match=r"the command line: executor should be one of .*, not 'spark'"
+    ):
         read_settings(project(tmp_path), flags={"executor": "spark"})
 
 
@@ -213,3 +224,84 @@ def test_a_scheduler_is_named_in_the_file_or_in_the_environment(tmp_path, monkey
         "dask",
         "tcp://there:8786",
     )
+
+
+def test_the_sections_of_the_daemon_are_read(tmp_path, monkeypatch):
+    text = """
+        [tool.mlorch.daemon]
+        poll_seconds = 2
+        health_port = 8700
+        [tool.mlorch.retention]
+        runs = "90d"
+        ticks = "forever"
+        [tool.mlorch.notifications]
+        on = ["failure"]
+        webhook = "https://hooks.example.org/x"
+        [tool.mlorch.notifications.email]
+        host = "smtp.example.org"
+        sender = "mlorch@example.org"
+        recipients = ["team@example.org"]
+        username = { env = "MAIL_USER" }
+        password = { env = "MAIL_PASSWORD" }
+        """
+    monkeypatch.setenv("MLORCH_DAEMON_POLL_SECONDS", "0.25")
+    monkeypatch.setenv("MLORCH_RETENTION_LOGS", "12h")
+    monkeypatch.setenv("MLORCH_NOTIFICATIONS_WEBHOOK", "https://elsewhere")
+    settings = read_settings(project(tmp_path, text))
+    assert (settings.daemon.poll_seconds, settings.daemon.health_port) == (0.25, 8700)
+    kept = settings.retention
+    assert (kept.runs, kept.logs, kept.ticks) == (timedelta(days=90), timedelta(hours=12), None)
+    notices = settings.notifications
+    assert (notices.on, notices.email.recipients) == (("failure",), ("team@example.org",))
+    assert (notices.webhook, notices.email.password) == (
+        EnvVar("MLORCH_NOTIFICATIONS_WEBHOOK"),
+        EnvVar("MAIL_PASSWORD"),
+    )
+    assert notices.is_on
+    assert not read_settings(project(tmp_path), flags={}).notifications.email.host
+
+
+def test_nobody_is_notified_unless_somebody_is_named(tmp_path):
+    assert not read_settings(project(tmp_path)).notifications.is_on
+
+
+def test_the_daemon_has_a_limit_of_its_own_where_nobody_set_one(tmp_path):
+    settings = read_settings(project(tmp_path))
+    assert (settings.limits.runs, settings.daemon_limits.runs) == (-1, 10)
+    settings = read_settings(tmp_path, flags={"max_concurrent_runs": -1})
+    assert (settings.limits.runs, settings.daemon_limits.runs) == (-1, -1)
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "message"),
+    [
+        ("daemon", "poll_seconds = 0", "poll_seconds should be at least 0.05, not 0"),
+        ("daemon", "poll_seconds = 'often'", "'poll_seconds' should be a number, not 'often'"),
+        ("daemon", "stop_timeout_seconds = inf", "'stop_timeout_seconds' should be a number, not inf"),
+        ("daemon", "start_timeout_seconds = true", "'start_timeout_seconds' should be a number, not True"),
+        ("daemon", "health_port = 70000", "health_port should be a port from 0 to 65535, not 70000"),
+        ("daemon", "log_format = 'jsno'", "one of text, json, not 'jsno'; did you mean 'json'"),
+        ("daemon", "pol_seconds = 1", "unknown setting 'pol_seconds'; did you mean 'poll_seconds'"),
+        ("deamon", "poll_seconds = 1", "unknown setting 'deamon'; did you mean 'daemon'"),
+        ("retention", "runs = 90", "'runs' should be a duration .*, not 90"),
+        ("retention", "runs = '90'", "'runs' should be a duration"),
+        ("notifications", "on = 'drift'", "'on' should be a list of texts, not 'drift'"),
+        ("notifications", "on = ['drfit']", r"some of failure, .*, not \['drfit'\]; did you mean 'drift'"),
+        ("notifications", "webhook = 'hooks.example.org/s3cr3t'", "webhook should be a URL that"),
+        ("notifications", "webhook = { en = 's3cr3t' }", r"'webhook' should be text, or \{ env = "),
+        ("notifications", "email = 3", r"\[tool.mlorch.notifications.email\] should be a table"),
+        ("notifications.email", "hots = 'x'", "unknown setting 'hots'; did you mean 'host'"),
+        ("notifications.email", "password = 's3cr3t'", "'password' should be .*, as no secret"),
+        ("notifications.email", "host = 'x'\nrecipients = ['x']", r"notifications.email\] .* needs 'sender' too"),
+        ("notifications.email", "host = 'x'\nsender = 'x'", "needs 'recipients' too"),
+        ("notifications.email", "sender = 'x'", "needs the SMTP server as 'host' too"),
+        ("notifications.email", "username = 's3cr3t'", "needs 'username' and 'password' together"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_of_a_section_is_named_and_no_secret_is_repeated(tmp_path, section, line, message):
+    project(tmp_path, f"[tool.mlorch.{section}]\n{line}\n")
+    with pytest.raises(InvalidConfigError, match=message) as raised:
+        read_settings(tmp_path)
+    assert str(tmp_path / "pyproject.toml") in str(raised.value)
+    if section == "notifications.email" or "webhook" in line:
+        assert "s3cr3t" not in str(raised.value)
