@@ -18,6 +18,8 @@ class InstigatorStarted:
 
     at: float
     name: str
+    is_declared: bool = False
+    """True where its declaration does so, and nobody said otherwise."""
     run_id: str | None = None
     kind: ClassVar[str] = "instigator_started"
 
@@ -28,6 +30,7 @@ class InstigatorStopped:
 
     at: float
     name: str
+    is_declared: bool = False
     run_id: str | None = None
     kind: ClassVar[str] = "instigator_stopped"
 
