@@ -30,6 +30,7 @@ from mlorch.events.backfills import (
     BackfillFinished,
     BackfillStarted,
 )
+from mlorch.events.freshness import FreshnessChanged
 from mlorch.events.runs import (
     RunFinished,
     RunQueued,
@@ -60,6 +61,7 @@ __all__ = [
     "CodeLoaded",
     "CodeRejected",
     "Event",
+    "FreshnessChanged",
     "HookErrored",
     "Input",
     "InstigatorStarted",
@@ -106,6 +108,7 @@ Event = (
     | TickEvaluated
     | CodeLoaded
     | CodeRejected
+    | FreshnessChanged
 )
 
 KINDS: Mapping[str, type[Event]] = {cls.kind: cls for cls in get_args(Event)}
