@@ -292,7 +292,7 @@ def test_the_daemon_has_a_limit_of_its_own_where_nobody_set_one(tmp_path):
         ("notifications", "email = 3", r"\[tool.mlorch.notifications.email\] should be a table"),
         ("notifications.email", "hots = 'x'", "unknown setting 'hots'; did you mean 'host'"),
         ("notifications.email", "password = 's3cr3t'", "'password' should be .*, as no secret"),
-        ("notifications.email", "host = 'x'\nrecipients = ['x']", r"notifications.email\] .* needs 'sender' too"),
+        ("notifications.email", "host = 'x'\nrecipients = ['x']", r"email\] .* needs 'sender' too"),
         ("notifications.email", "host = 'x'\nsender = 'x'", "needs 'recipients' too"),
         ("notifications.email", "sender = 'x'", "needs the SMTP server as 'host' too"),
         ("notifications.email", "username = 's3cr3t'", "needs 'username' and 'password' together"),
