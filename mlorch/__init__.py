@@ -84,9 +84,11 @@ _HOMES = {
     "mlorch.definitions.nodes": "GraphIn GraphOut",
     "mlorch.definitions.observables": "multi_observable_source_asset observable_source_asset",
     "mlorch.definitions.ops": "DynamicOut DynamicOutput In Nothing OpDefinition Out op",
+    "mlorch.definitions.partitioned_schedules": "build_schedule_from_partitioned_job",
     "mlorch.definitions.partitions": "PartitionKeyRange PartitionsDefinition StaticPartitionsDefinition",
     "mlorch.definitions.places": "file_relative_path",
     "mlorch.definitions.reports": "AssetMaterialization AssetObservation ExpectationResult",
+    "mlorch.definitions.requests": "RunRequest SensorResult SkipReason",
     "mlorch.definitions.resources": (
         "ConfigurableResource ConfigurableResourceFactory InitResourceContext ResourceDependency "
         "ResourceParam"
@@ -94,14 +96,17 @@ _HOMES = {
     "mlorch.definitions.results": (
         "DataProvenance DataVersion DataVersionsByPartition MaterializeResult ObserveResult Output"
     ),
-    "mlorch.definitions.schedules": "ScheduleDefinition",
-    "mlorch.definitions.sensors": "SensorDefinition",
+    "mlorch.definitions.schedules": "ScheduleDefinition schedule",
+    "mlorch.definitions.sensors": "SensorDefinition sensor",
     "mlorch.definitions.shapes": (
         "Array Bool BoolSource Enum EnumValue Field Float Int IntSource Map Noneable Permissive Selector "
         "Shape String StringSource"
     ),
     "mlorch.definitions.specs": (
         "AUTO AssetDep AssetIn AssetSpec BackfillPolicy Backoff CONTENT Jitter RetryPolicy SourceAsset"
+    ),
+    "mlorch.definitions.ticks": (
+        "DefaultScheduleStatus DefaultSensorStatus ScheduleEvaluationContext SensorEvaluationContext"
     ),
     "mlorch.definitions.types": (
         "DagsterType PythonObjectDagsterType TypeCheck TypeCheckContext check_dagster_type"

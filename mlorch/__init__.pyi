@@ -139,6 +139,9 @@ from mlorch.definitions.ops import Nothing as Nothing
 from mlorch.definitions.ops import OpDefinition as OpDefinition
 from mlorch.definitions.ops import Out as Out
 from mlorch.definitions.ops import op as op
+from mlorch.definitions.partitioned_schedules import (
+    build_schedule_from_partitioned_job as build_schedule_from_partitioned_job,
+)
 from mlorch.definitions.partitions import PartitionKeyRange as PartitionKeyRange
 from mlorch.definitions.partitions import PartitionsDefinition as PartitionsDefinition
 from mlorch.definitions.partitions import StaticPartitionsDefinition as StaticPartitionsDefinition
@@ -146,6 +149,9 @@ from mlorch.definitions.places import file_relative_path as file_relative_path
 from mlorch.definitions.reports import AssetMaterialization as AssetMaterialization
 from mlorch.definitions.reports import AssetObservation as AssetObservation
 from mlorch.definitions.reports import ExpectationResult as ExpectationResult
+from mlorch.definitions.requests import RunRequest as RunRequest
+from mlorch.definitions.requests import SensorResult as SensorResult
+from mlorch.definitions.requests import SkipReason as SkipReason
 from mlorch.definitions.resources import ConfigurableResource as ConfigurableResource
 from mlorch.definitions.resources import ConfigurableResourceFactory as ConfigurableResourceFactory
 from mlorch.definitions.resources import InitResourceContext as InitResourceContext
@@ -158,7 +164,9 @@ from mlorch.definitions.results import MaterializeResult as MaterializeResult
 from mlorch.definitions.results import ObserveResult as ObserveResult
 from mlorch.definitions.results import Output as Output
 from mlorch.definitions.schedules import ScheduleDefinition as ScheduleDefinition
+from mlorch.definitions.schedules import schedule as schedule
 from mlorch.definitions.sensors import SensorDefinition as SensorDefinition
+from mlorch.definitions.sensors import sensor as sensor
 from mlorch.definitions.shapes import Array as Array
 from mlorch.definitions.shapes import Bool as Bool
 from mlorch.definitions.shapes import BoolSource as BoolSource
@@ -185,6 +193,10 @@ from mlorch.definitions.specs import Backoff as Backoff
 from mlorch.definitions.specs import Jitter as Jitter
 from mlorch.definitions.specs import RetryPolicy as RetryPolicy
 from mlorch.definitions.specs import SourceAsset as SourceAsset
+from mlorch.definitions.ticks import DefaultScheduleStatus as DefaultScheduleStatus
+from mlorch.definitions.ticks import DefaultSensorStatus as DefaultSensorStatus
+from mlorch.definitions.ticks import ScheduleEvaluationContext as ScheduleEvaluationContext
+from mlorch.definitions.ticks import SensorEvaluationContext as SensorEvaluationContext
 from mlorch.definitions.types import DagsterType as DagsterType
 from mlorch.definitions.types import PythonObjectDagsterType as PythonObjectDagsterType
 from mlorch.definitions.types import TypeCheck as TypeCheck

@@ -102,7 +102,7 @@ class Definitions:
         )
 
     def _jobs_meant(self) -> list[AssetJob | JobDefinition]:
-        return [one.job for one in self._timed() if isinstance(one.job, AssetJob | JobDefinition)]
+        return [job for one in self._timed() for job in one.target.jobs]
 
     def _check_ops(self) -> None:
         for job in self.jobs.values():
@@ -119,11 +119,15 @@ class Definitions:
 
     def _check_jobs(self) -> None:
         for one in self._timed():
-            if one.job_name is not None and one.job_name not in self.jobs:
-                raise MissingDefinitionError(
-                    f"{one.name!r} runs the job {one.job_name!r}, which is not declared"
-                    f"{nearest(one.job_name, self.jobs)}"
-                )
+            for name in one.target.names:
+                if name not in self.jobs:
+                    raise MissingDefinitionError(
+                        f"{one} runs the job {name!r}, which is not declared{nearest(name, self.jobs)}"
+                    )
+            for name in one.required_resource_keys:
+                check_resource(str(one), name, EMPTY, self.resources)
+            for name, wanted in one.resource_params.items():
+                check_resource(str(one), name, wanted, self.resources)
 
 
 def load_assets_from_modules(

@@ -1,37 +1,129 @@
-"""Sensors: a job and the function that says when it runs."""
+"""Sensors: a function that is asked again and again whether something should run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
-from mlorch.definitions.jobs import AssetJob
-from mlorch.definitions.schedules import Status
+from mlorch.definitions.importable import Importable
+from mlorch.definitions.targets import Target, read_target
+from mlorch.definitions.ticks import (
+    DefaultSensorStatus,
+    Evaluation,
+    SensorEvaluationContext,
+    TickFunction,
+    answers,
+    evaluated,
+)
 from mlorch.errors import InvalidDefinitionError
 
+Status = DefaultSensorStatus | Literal["RUNNING", "STOPPED"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SensorDefinition:
-    """Ask `evaluation_fn` at least `minimum_interval_seconds` apart whether `job` should run.
+EMPTY_RESULT = "Sensor function returned an empty result"
 
-    Raises InvalidDefinitionError for an interval that is not positive.
+
+class SensorDefinition(Importable):
+    """Ask `evaluation_fn` at least `minimum_interval_seconds` apart what should run.
+
+    It may run the job, one of the `jobs`, or assets of the `target`, and has `time_limit` seconds to answer.
+    Raises InvalidDefinitionError for an interval or a limit that is not positive.
     """
 
-    name: str
-    evaluation_fn: Callable[..., Any]
-    job: AssetJob | str | None = None
-    minimum_interval_seconds: int = 30
-    default_status: Status = "STOPPED"
-    description: str | None = None
+    kind: ClassVar[str] = "sensor"
+    arguments: ClassVar[int] = 1
+    """What its function may take besides resources."""
 
-    def __post_init__(self) -> None:
-        if self.minimum_interval_seconds <= 0:
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        evaluation_fn: Callable[..., Any],
+        job: Any = None,
+        jobs: Sequence[Any] | None = None,
+        job_name: str | None = None,
+        asset_selection: Any = None,
+        target: Any = None,
+        minimum_interval_seconds: float | None = None,
+        default_status: Status = DefaultSensorStatus.STOPPED,
+        description: str | None = None,
+        required_resource_keys: Iterable[str] | None = None,
+        tags: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        owners: Sequence[str] | None = None,
+        time_limit: float = 60.0,
+        namespace: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = name or str(getattr(evaluation_fn, "__name__", "sensor"))
+        self.target = self._read_target((job, job_name, *(jobs or ())), target, asset_selection)
+        interval = 30 if minimum_interval_seconds is None else minimum_interval_seconds
+        if interval <= 0:
             raise InvalidDefinitionError(
-                f"sensor {self.name!r}: minimum_interval_seconds must be positive, "
-                f"not {self.minimum_interval_seconds}"
+                f"{self}: minimum_interval_seconds must be positive, not {minimum_interval_seconds}"
             )
+        if time_limit <= 0:
+            raise InvalidDefinitionError(f"{self}: time_limit must be positive, not {time_limit}")
+        self.minimum_interval_seconds = interval
+        self.time_limit = float(time_limit)
+        self.default_status = DefaultSensorStatus(default_status)
+        self.description = description
+        self.required_resource_keys = frozenset(required_resource_keys or ())
+        self.tags = {str(key): str(value) for key, value in (tags or {}).items()}
+        self.metadata = dict(metadata or {})
+        self.owners = list(owners or ())
+        self._function = TickFunction(evaluation_fn, str(self), namespace or {}, self.arguments)
+        self.stand_for(evaluation_fn, self.name)
+
+    @property
+    def job(self) -> Any:
+        """The job, or its name; None where it runs a selection of assets, or nothing."""
+        return self.target.jobs[0] if self.target.jobs else self.target.job_name
 
     @property
     def job_name(self) -> str | None:
-        return self.job.name if isinstance(self.job, AssetJob) else self.job
+        return self.target.job_name
+
+    @property
+    def jobs(self) -> Sequence[Any]:
+        return self.target.jobs
+
+    @property
+    def asset_selection(self) -> Any:
+        return self.target.selection
+
+    @property
+    def resource_params(self) -> Mapping[str, Any]:
+        """The resources that its function takes by annotation."""
+        return self._function.resources
+
+    def evaluate_tick(self, context: SensorEvaluationContext) -> Evaluation:
+        """Return what a tick asks for. Raises what the function raises, and UserErrors for what it gives."""
+        return evaluated(answers(self._function(context), str(self)), EMPTY_RESULT, context)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function of the sensor, as in a test; returns what it returns."""
+        return self._function.call_directly(args, kwargs)
+
+    def _read_target(self, jobs: Sequence[Any], target: Any, selection: Any) -> Target:
+        return read_target(str(self), jobs=jobs, target=target, selection=selection)
+
+    def __repr__(self) -> str:
+        return f"sensor {self.name!r}"
+
+
+def sensor(
+    job_name: str | None = None, *, name: str | None = None, **options: Any
+) -> Callable[[Callable[..., Any]], SensorDefinition]:
+    """Declare that a function says, whenever it is asked, what should run.
+
+    It returns or yields RunRequests, or returns a SkipReason, a SensorResult or None. `options` are those of
+    SensorDefinition; the name defaults to the function's.
+    """
+    namespace = sys._getframe(1).f_locals
+
+    def define(function: Callable[..., Any]) -> SensorDefinition:
+        return SensorDefinition(
+            name, job_name=job_name, evaluation_fn=function, namespace=namespace, **options
+        )
+
+    return define
