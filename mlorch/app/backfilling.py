@@ -132,7 +132,7 @@ def run_backfill(
 
     Raises UserErrors before any step runs; failures are in the result.
     """
-    found = _found(definitions, instance, request, choice, new_run_id())
+    found = _found(definitions, instance, request, choice, request.run_id or new_run_id())
     return carry_out_backfill(definitions, instance, request, found, listener)
 
 

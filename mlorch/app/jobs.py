@@ -105,7 +105,7 @@ def run_job(
     if key is not None and job.partitions_def is not None:
         job.partitions_def.validate_partition_key(key)
     run = prepare_run(
-        run_id or new_run_id(),
+        run_id or request.run_id or new_run_id(),
         [job],
         None,
         {**(resources or {}), **job.resource_defs},

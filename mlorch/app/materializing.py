@@ -77,6 +77,8 @@ class Request:
     project: str = ""
     source: Mapping[str, Any] = field(default_factory=dict)
     git: Mapping[str, Any] | None = None
+    run_id: str = ""
+    """The run's id, where it has one already; of a backfill its own."""
     patience: float | None = None
     """Seconds to wait for a limit, and for who makes the same partitions; None waits as long as it takes."""
     limits: Limits = NO_LIMITS
@@ -147,12 +149,12 @@ def run_request(
     wanted = request.wanted or resolve_selection(
         graph, request.selection, request.partitions, now, only_stale=only_stale
     )
-    run_id = new_run_id()
+    run_id = request.run_id or new_run_id()
     # Asked for outright, it is settled before anybody is waited for; what is stale is known only later.
     owners = (*owners_of(graph, wanted.keys), *wanted.checkers)
     run = None if only_stale else _settled(definitions, graph, request, run_id, owners)
     asked = _Asked(request, listener, run_id, run, graph, wanted, now)
-    if not wanted.targets:
+    if not wanted.targets and not wanted.checks:
         return _carry_out(definitions, instance, asked, Admission())
     with admission(instance, request, run_id, wanted.targets, listener) as admitted_as:
         return _carry_out(definitions, instance, asked, admitted_as)

@@ -86,23 +86,9 @@ def _retried(
 
 def make_request(opened: App, **given: Any) -> Request:
     """Return what is asked for, with what the project's settings say."""
-    from mlorch.app.materializing import Request
-    from mlorch.app.opening import git_state, run_source
-    from mlorch.definitions.executors import ExecutorDefinition
+    from mlorch.app.requesting import request_of
 
-    settings = opened.settings
-    return Request(
-        **given,
-        executor=opened.flags.get("executor"),
-        workers=opened.flags.get("workers"),
-        otherwise=ExecutorDefinition(settings.executor, {"max_concurrent": settings.workers or 0}),
-        address=settings.dask.address,
-        auto=settings.code_version == "auto",
-        project=settings.name,
-        source=run_source(),
-        git=git_state(settings.project),
-        limits=settings.limits,
-    )
+    return request_of(opened.settings, opened.flags, **given)
 
 
 def read_partitions(key: str | None, span: str | None = None, every: bool = False) -> Partitions:

@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Self
 
-from mlorch.errors import StorageError
+from mlorch.errors import AlreadyDoneError, StorageError
 from mlorch.events import AssetMaterialized, Event
 from mlorch.log import EventLog, History, Record
+from mlorch.planning.once import of_runs
 
 FLUSH_SECONDS = 0.25
 """Facts wait about this long for their transaction, at most twice as long."""
@@ -31,6 +32,8 @@ class Writer:
         self._listen = listen
         self._waiting: list[Event] = []
         self._flushed_at = time.monotonic()
+        self._doubtful = 0
+        """Facts at the head that were given to the log, which did not say whether it has them."""
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._clock = threading.Thread(target=self._keep_flushing, name="mlorch-writer", daemon=True)
@@ -51,13 +54,12 @@ class Writer:
             if only_if_due and now - self._flushed_at < FLUSH_SECONDS and len(self._waiting) < FLUSH_FACTS:
                 return
             self._flushed_at = now
-            facts = [self._numbered(fact) for fact in self._waiting]
-            if not facts:
-                return
-            numbers = self._log.append(facts)
-            del self._waiting[: len(facts)]
-            for seq, fact in zip(numbers, facts, strict=True):
-                self._history.add(Record(seq, fact))
+            while self._waiting:
+                facts = [self._numbered(fact) for fact in self._waiting[: self._doubtful or None]]
+                numbers = self._append(facts)
+                del self._waiting[: len(facts)]
+                for seq, fact in zip(numbers, facts, strict=True):
+                    self._history.add(Record(seq, fact))
 
     def __enter__(self) -> Self:
         self._clock.start()
@@ -67,10 +69,27 @@ class Writer:
         self._stopped.set()
         self._clock.join()
 
+    def _append(self, facts: list[Event]) -> list[int]:
+        last = facts[-1]
+        if self._doubtful:
+            # The database went away as it was to keep these, and they may be there.
+            newest = self._log.read(run_id=last.run_id, newest_first=True, limit=1)
+            if newest and (newest[0].event.kind, newest[0].event.at) == (last.kind, last.at):
+                self._doubtful = 0
+                return list(range(newest[0].seq - len(facts) + 1, newest[0].seq + 1))
+        self._doubtful = len(facts)
+        try:
+            numbers = self._log.append(facts, once=tuple(of_runs(facts)))
+        except AlreadyDoneError:
+            self._doubtful = 0
+            raise
+        self._doubtful = 0
+        return numbers
+
     def _keep_flushing(self) -> None:
         while not self._stopped.wait(FLUSH_SECONDS):
             # The runner meets the same error when it flushes next, or it has passed by then.
-            with suppress(StorageError, OSError):
+            with suppress(StorageError, OSError, AlreadyDoneError):
                 self.flush(only_if_due=True)
 
     def _numbered(self, fact: Event) -> Event:

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +105,11 @@ class Killing:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._log, name)
 
-    def append(self, events: Sequence[Event]) -> list[int]:
+    def append(self, events: Sequence[Event], *, once: Collection[str] = ()) -> list[int]:
         self._left -= 1
         if not self._left and self._moment == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        numbers: list[int] = self._log.append(events)
+        numbers: list[int] = self._log.append(events, once=once)
         if not self._left and self._moment == "after":
             os.kill(os.getpid(), signal.SIGKILL)
         return numbers

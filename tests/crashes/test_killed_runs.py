@@ -29,11 +29,11 @@ class Killing:
     def __getattr__(self, name):
         return getattr(self.log, name)
 
-    def append(self, events):
+    def append(self, events, *, once=()):
         self.count += 1
         if self.count == kill_at and moment == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        numbers = self.log.append(events)
+        numbers = self.log.append(events, once=once)
         if self.count == kill_at and moment == "after":
             os.kill(os.getpid(), signal.SIGKILL)
         return numbers

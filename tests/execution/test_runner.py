@@ -47,11 +47,11 @@ class Flaky(MemoryLog):
         self.fails_at = fails_at
         self.appends = 0
 
-    def append(self, events):
+    def append(self, events, *, once=()):
         self.appends += 1
         if self.appends in self.fails_at:
             raise StorageError("the disk is full")
-        return super().append(events)
+        return super().append(events, once=once)
 
 
 def test_a_run_tells_its_listener_each_fact_that_it_records_in_order():
