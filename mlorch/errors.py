@@ -12,6 +12,7 @@
     │   ├── StorageError              a database or folder that can't be read or written
     │   ├── NotFoundError             a run, version or value that was never recorded
     │   ├── BusyError                 somebody else holds what is asked for
+    │   ├── AlreadyDoneError          what is done a single time was done before
     │   └── MissingDependencyError    an optional package that is not installed
     ├── SchemaError                   a frame that breaks its schema: the run fails, exit code 1
     ├── AssetCheckFailedError         a blocking check that failed: the run fails, exit code 1
@@ -83,6 +84,20 @@ class NotFoundError(UserError):
 
 class BusyError(UserError):
     """Somebody else holds what is asked for; the message says who."""
+
+
+class AlreadyDoneError(UserError):
+    """What is done a single time was done before; nothing of it was done again.
+
+    `names` are those that were used, in order of the alphabet.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = tuple(sorted(names))
+        super().__init__(f"was done before, and is done only once: {', '.join(map(repr, self.names))}")
+
+    def __reduce__(self) -> tuple[type[AlreadyDoneError], tuple[tuple[str, ...]]]:
+        return type(self), (self.names,)
 
 
 class MissingDependencyError(UserError):

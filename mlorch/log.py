@@ -7,12 +7,13 @@ from dataclasses import replace
 from threading import Lock
 from typing import NamedTuple, Protocol
 
-from mlorch.events import AssetMaterialized, AssetObserved, Event, Input, StepFailed
+from mlorch.errors import AlreadyDoneError
+from mlorch.events import AssetMaterialized, AssetObserved, Event, Input, StepFailed, TickEvaluated
 
 Slot = tuple[str, str | None]
 """An asset key ("prefix/name") and one of its partitions, or None where it has none."""
 
-LATEST_KINDS = (AssetMaterialized.kind, AssetObserved.kind, StepFailed.kind)
+LATEST_KINDS = (AssetMaterialized.kind, AssetObserved.kind, StepFailed.kind, TickEvaluated.kind)
 """The kinds of which a log keeps the latest of each slot at hand."""
 
 
@@ -34,11 +35,16 @@ class EventLog(Protocol):
     Each method raises StorageError where the medium fails, and OSError where the disk is full.
     """
 
-    def append(self, events: Sequence[Event]) -> list[int]:
+    def append(self, events: Sequence[Event], *, once: Collection[str] = ()) -> list[int]:
         """Keep all events or none, in this order, in one transaction; return their numbers.
 
         An input without a number is given that of its slot's fact earlier in the batch, if there is one.
+        Each name in `once` is used up, with events or without: raises AlreadyDoneError, and keeps nothing,
+        where one was before. So who can't tell whether an append was kept may repeat it.
         """
+
+    def used(self, names: Collection[str]) -> set[str]:
+        """Return those of the names that were used up: their append was kept."""
 
     def read(
         self,
@@ -60,7 +66,8 @@ class EventLog(Protocol):
     ) -> dict[Slot, Record]:
         """Return the newest record of one of LATEST_KINDS for each slot: all, of these assets, these.
 
-        A step that failed counts for each slot that it was to make. Raises KeyError for any other kind.
+        A step that failed counts for each slot that it was to make, a tick for (its name, None). Raises
+        KeyError for any other kind.
         """
 
     def position(self, follower: str) -> int:
@@ -77,16 +84,23 @@ class MemoryLog:
         self._records: list[Record] = []
         self._latest: dict[str, dict[Slot, Record]] = {kind: {} for kind in LATEST_KINDS}
         self._positions: dict[str, int] = {}
+        self._used: set[str] = set()
         self._lock = Lock()
 
-    def append(self, events: Sequence[Event]) -> list[int]:
+    def append(self, events: Sequence[Event], *, once: Collection[str] = ()) -> list[int]:
         with self._lock:
+            if before := self._used.intersection(once):
+                raise AlreadyDoneError(before)
+            self._used.update(once)
             records = number(events, len(self._records) + 1)
             self._records.extend(records)
             for record in records:
                 for slot in slots_of(record.event):
                     self._latest[record.event.kind][slot] = record
             return [record.seq for record in records]
+
+    def used(self, names: Collection[str]) -> set[str]:
+        return self._used.intersection(names)
 
     def read(
         self,
@@ -209,6 +223,8 @@ def slots_of(event: Event) -> Sequence[Slot]:
     """Return the slots whose latest fact of its kind the event now is."""
     if isinstance(event, AssetMaterialized | AssetObserved):
         return ((event.asset, event.partition),)
+    if isinstance(event, TickEvaluated):
+        return ((event.name, None),)
     return event.failed if isinstance(event, StepFailed) else ()
 
 

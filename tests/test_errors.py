@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from mlorch import errors
-from mlorch.errors import Failure, MlorchError, RetryRequested, SchemaError, UserError, nearest
+from mlorch.errors import (
+    AlreadyDoneError,
+    Failure,
+    MlorchError,
+    RetryRequested,
+    SchemaError,
+    UserError,
+    nearest,
+)
 
 EXIT_CODES = {
     "UserError": 2,
@@ -70,6 +78,12 @@ def test_a_broken_schema_travels_between_processes_with_its_report():
 def test_what_a_step_raises_travels_between_processes(error):
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
+
+
+def test_what_was_done_before_travels_between_processes_with_its_names():
+    error = pickle.loads(pickle.dumps(AlreadyDoneError({"start:r2", "start:r1"})))
+    assert error.names == ("start:r1", "start:r2")
+    assert str(error) == "was done before, and is done only once: 'start:r1', 'start:r2'"
 
 
 def test_errors_of_the_user_are_told_from_bugs():

@@ -165,7 +165,7 @@ class _Layout(NamedTuple):
     columns: Callable[[Event], tuple[Any, ...]]
     put_columns: tuple[Callable[..., None], ...]
     names: tuple[str, ...]
-    values: Callable[[Event], tuple[Any, ...]]
+    values: Callable[[Event], Sequence[Any]]
     defaults: tuple[Any, ...]
     shared: tuple[str, ...]
     first: _Fields
@@ -259,7 +259,8 @@ def _layout(cls: type[Event]) -> _Layout:
         columns=of_columns if len(columns) == 4 else lambda event: (*of_columns(event), None, None),
         put_columns=tuple(getattr(cls, name).__set__ for name in columns),
         names=names,
-        values=attrgetter(*names),
+        # Of a single name attrgetter gives the value itself.
+        values=attrgetter(*names) if len(names) > 1 else lambda event: [getattr(event, *names)],
         defaults=tuple(defaults.values()),
         shared=tuple(name for name in _SHARED if name in names and name != "inputs"),
         first=_fields(cls, {name: one for name, one in defaults.items() if name not in late}),

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Executable, bindparam, func, make_url, select
 from sqlalchemy.exc import ArgumentError
 
-from mlorch.errors import StorageError
-from mlorch.events import Event, Json, StepFailed
+from mlorch.errors import AlreadyDoneError, StorageError
+from mlorch.events import AssetMaterialized, AssetObserved, Event, Json
 from mlorch.log import LATEST_KINDS, Record, Slot, slots_of
 from mlorch.storage import schema, tables
 from mlorch.storage.bodies import SOME, Encoder, decode, decode_shared, no_collection
@@ -54,17 +54,20 @@ class SqlLog:
         self._append = text_of(insert(tables.events), engine)
         self._intern = text_of(insert(tables.interned).on_conflict_do_nothing(), engine)
         self._point = text_of(_POINT, engine)
+        self._use = text_of(insert(tables.once), engine)
         self._kept: set[str] = set()
         self._shared: dict[str, Json] = {}
 
-    def append(self, events: Sequence[Event]) -> list[int]:
-        if not events:
+    def append(self, events: Sequence[Event], *, once: Collection[str] = ()) -> list[int]:
+        if not events and not once:
             return []
-        encoder = Encoder()
+        encoder, names = Encoder(), sorted(set(once))
         with self._appending:
             with writing(self.engine) as connection:
-                first = (connection.scalar(_LAST) or 0) + 1
-                rows = [encoder.row(seq, event) for seq, event in enumerate(events, first)]
+                if names and (before := _used(connection, names)):
+                    raise AlreadyDoneError(before)
+                last = connection.scalar(_LAST) or 0
+                rows = [encoder.row(seq, event) for seq, event in enumerate(events, last + 1)]
                 interned = [item for item in encoder.interned.items() if item[0] not in self._kept]
                 newest = {
                     (event.kind, asset, partition or ""): row[0]
@@ -75,6 +78,7 @@ class SqlLog:
                     (self._intern, interned),
                     (self._append, rows),
                     (self._point, [(*slot, seq) for slot, seq in newest.items()]),
+                    (self._use, [(name, last + len(rows)) for name in names]),
                 ):
                     if values:
                         connection.exec_driver_sql(statement, values)
@@ -83,6 +87,10 @@ class SqlLog:
                 self._kept.clear()
             self._kept.update(encoder.interned)
         return [row[0] for row in rows]
+
+    def used(self, names: Collection[str]) -> set[str]:
+        with reading(self.engine) as connection:
+            return _used(connection, names)
 
     def read(
         self,
@@ -117,7 +125,7 @@ class SqlLog:
         if kind not in LATEST_KINDS:
             raise KeyError(kind)
         values: dict[str, Any] = {"kind": kind}
-        query = _LATEST_SLOTS if kind == StepFailed.kind else _LATEST
+        query = _LATEST if kind in _WITH_COLUMNS else _LATEST_SLOTS
         queries: list[Executable] = [query]
         if slots is not None:
             named = {
@@ -207,6 +215,15 @@ _LATEST = (
 
 _LATEST_SLOTS = _LATEST.add_columns(tables.latest.c.asset, tables.latest.c.partition)
 """The same with the slots, for facts that may be the latest of several."""
+
+_WITH_COLUMNS = frozenset((AssetMaterialized.kind, AssetObserved.kind))
+"""The kinds whose facts are of one slot, which stands in their columns."""
+
+
+def _used(connection: Connection, names: Collection[str]) -> set[str]:
+    query = select(tables.once.c.name)
+    chunks = (connection.scalars(query.where(tables.once.c.name.in_(some))) for some in _chunks(names))
+    return {name for found in chunks for name in found}
 
 
 def _chunks(values: Collection[str]) -> list[list[str]]:

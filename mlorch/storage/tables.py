@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Double, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every revision of the schema, oldest first: importing alembic to ask it would take 0.2 s."""
 
 HEAD = REVISIONS[-1]
@@ -43,6 +43,15 @@ latest = Table(
     sqlite_with_rowid=False,
 )
 """The number of each slot's newest fact of each of LATEST_KINDS; `partition` is "" where there is none."""
+
+once = Table(
+    "once",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("seq", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Names of what is done a single time, each with the last number of the log when it was."""
 
 interned = Table(
     "interned",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from threading import Barrier, Thread
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mlorch.errors import AlreadyDoneError
 from mlorch.events import (
     KINDS,
     AssetMaterialized,
@@ -22,6 +23,7 @@ from mlorch.events import (
     RunFinished,
     StepFailed,
     StepStarted,
+    TickEvaluated,
 )
 from mlorch.log import EventLog, MemoryLog, Record, Slot, follow, number, slots_of
 from mlorch.storage.sql import open_log
@@ -64,6 +66,10 @@ def new_log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewLog]:
 @pytest.fixture
 def log(new_log: NewLog) -> EventLog:
     return new_log()
+
+
+def tick(name: str, number: int) -> TickEvaluated:
+    return TickEvaluated(at=float(number), name=name, number=number, status="SKIPPED", reason="nothing new")
 
 
 def test_an_empty_log_has_nothing(log: EventLog) -> None:
@@ -228,7 +234,7 @@ def test_latest_of_some_assets(log: EventLog) -> None:
 def test_latest_agrees_with_reading(new_log: NewLog, events: list[Event]) -> None:
     log = new_log()
     log.append(events)
-    for cls in (AssetMaterialized, AssetObserved, StepFailed):
+    for cls in (AssetMaterialized, AssetObserved, StepFailed, TickEvaluated):
         expected: dict[Slot, Record] = {}
         for record in log.read(kinds={cls.kind}):
             expected |= dict.fromkeys(slots_of(record.event), record)
@@ -255,6 +261,76 @@ def test_a_failure_is_the_latest_of_every_slot_that_its_step_was_to_make(log: Ev
     assert log.latest("step_failed") == dict.fromkeys(several, Record(2, more))
     assert log.latest("step_failed", ["b"]) == {("b", None): Record(2, more)}
     assert log.latest("step_failed", slots=[("a", "q")]) == {("a", "q"): Record(2, more)}
+
+
+def test_the_latest_tick_is_kept_of_each_schedule_and_sensor(log: EventLog) -> None:
+    first, second = (tick("schedule/nightly", number) for number in (1, 2))
+    sensed = tick("sensor/arrivals", 1)
+    log.append([first, sensed])
+    log.append([second])
+    assert log.latest("tick_evaluated") == {
+        ("schedule/nightly", None): Record(3, second),
+        ("sensor/arrivals", None): Record(2, sensed),
+    }
+    assert log.latest("tick_evaluated", ["sensor/arrivals"]).keys() == {("sensor/arrivals", None)}
+    assert log.latest("tick_evaluated", slots=[("schedule/nightly", None), ("schedule/x", None)]) == {
+        ("schedule/nightly", None): Record(3, second)
+    }
+
+
+def test_a_name_is_used_a_single_time_with_all_that_was_appended_for_it(log: EventLog) -> None:
+    assert log.append([started("a")], once=["start:r1"]) == [1]
+    with pytest.raises(AlreadyDoneError, match="'start:r1'") as raised:
+        log.append([started("b"), made("b")], once=["start:r1", "start:r2"])
+    assert raised.value.names == ("start:r1",)
+    assert log.read() == [Record(1, started("a"))]
+    assert log.latest("asset_materialized") == {}
+    assert log.used(["start:r1", "start:r2"]) == {"start:r1"}
+    assert log.append([started("b")], once=["start:r2"]) == [2]
+    assert log.used(["start:r1", "start:r2", "start:r3"]) == {"start:r1", "start:r2"}
+
+
+def test_the_error_says_all_names_that_were_used(log: EventLog) -> None:
+    names = [f"tick:{number:04}" for number in range(1200)]
+    log.append([], once=names[:1100])
+    with pytest.raises(AlreadyDoneError) as raised:
+        log.append([], once=names)
+    assert raised.value.names == tuple(names[:1100])
+    assert log.used(names) == set(names[:1100])
+    assert log.used([]) == set()
+
+
+def test_names_are_used_without_any_event_too(log: EventLog) -> None:
+    assert log.append([], once={"retry:r"}) == []
+    assert log.used(["retry:r"]) == {"retry:r"}
+    with pytest.raises(AlreadyDoneError):
+        log.append([], once=["retry:r"])
+    assert log.append([started()]) == [1]
+
+
+def test_a_name_given_twice_is_one_name(log: EventLog) -> None:
+    assert log.append([started()], once=["end:r", "end:r"]) == [1]
+    assert log.used(["end:r"]) == {"end:r"}
+
+
+def test_of_threads_that_want_one_name_exactly_one_has_it(log: EventLog) -> None:
+    ready, won = Barrier(4), list[tuple[int, int]]()
+
+    def race(runner: int) -> None:
+        ready.wait()
+        for turn in range(20):
+            with suppress(AlreadyDoneError):
+                log.append([started(f"a{turn}", run_id=f"r{runner}")], once=[f"start:{turn}"])
+                won.append((turn, runner))
+
+    threads = [Thread(target=race, args=(runner,)) for runner in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(number for number, _ in won) == list(range(20))
+    kept = [(record.event.asset, record.event.run_id) for record in log.read()]  # type: ignore[union-attr]
+    assert sorted(kept) == sorted((f"a{number}", f"r{runner}") for number, runner in won)
 
 
 def test_positions_never_go_back(log: EventLog) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from mlorch.errors import AlreadyDoneError
 from mlorch.events import AssetMaterialized, Event, Input, StepStarted
 from mlorch.log import Record
 from mlorch.storage.sql import open_log
@@ -17,11 +19,14 @@ from mlorch.storage.sql import open_log
 SIZE = 50
 
 
-def start(path: Path, name: str, count: int) -> tuple[subprocess.Popen[bytes], Path]:
-    """Start a process that appends batches; its file gets each run's id and its numbers."""
+def start(path: Path, name: str, count: int, *, once: str = "") -> tuple[subprocess.Popen[bytes], Path]:
+    """Start a process that appends batches; its file gets each run's id and its numbers.
+
+    Given `once`, the n-th batch uses up the name "once-n" and is left out where another process did.
+    """
     told = path.with_name(f"{name}.txt")
     with told.open("wb") as out:
-        command = [sys.executable, "-m", "tests.crashes.appending", str(path), name, str(count)]
+        command = [sys.executable, "-m", "tests.crashes.appending", str(path), name, str(count), once]
         return subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=out), told
 
 
@@ -55,13 +60,15 @@ def _batch(run_id: str) -> list[Event]:
     return [StepStarted(run_id=run_id, at=1.0, step="first", asset="first"), made("first"), *others]
 
 
-def _main(path: str, name: str, count: int) -> None:
+def _main(path: str, name: str, count: int, once: str) -> None:
     log = open_log(path)
     for number in range(count):
         run_id = f"{name}-{number}"
-        print(run_id, *log.append(_batch(run_id)), flush=True)
+        with suppress(AlreadyDoneError):
+            numbers = log.append(_batch(run_id), once=[f"{once}-{number}"] if once else [])
+            print(run_id, *numbers, flush=True)
     log.close()
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    _main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])

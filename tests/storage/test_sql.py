@@ -188,7 +188,8 @@ def test_reading_needs_no_permission_to_write(reachable: Path, is_open_elsewhere
 def test_what_cannot_be_written_as_json_keeps_nothing_of_its_batch(log: SqlLog) -> None:
     log.append([made("a")])
     with pytest.raises(TypeError, match="not JSON serializable"):
-        log.append([made("b"), made("c", metadata={"frame": object()})])
+        log.append([made("b"), made("c", metadata={"frame": object()})], once=["start:r"])
+    assert log.used(["start:r"]) == set()
     assert [record.event for record in log.read()] == [made("a")]
     assert log.latest("asset_materialized").keys() == {("a", None)}
     assert log.append([made("d")]) == [2]
@@ -333,6 +334,18 @@ def test_processes_append_to_one_new_database_and_a_follower_misses_nothing(path
         assert [process.returncode for process, _ in begun] == [0, 0]
         assert seen == list(range(1, 2 * 40 * SIZE + 1))
         check(log.read(), [told for _, told in begun])
+
+
+def test_of_processes_that_want_one_name_exactly_one_has_it(path: Path) -> None:
+    open_log(path).close()
+    begun = [start(path, f"process{number}", 20, once="batch") for number in range(3)]
+    assert [process.wait() for process, _ in begun] == [0, 0, 0]
+    with closing(open_log(path)) as log:
+        check(log.read(), [told for _, told in begun])
+        assert len(log.read()) == 20 * SIZE
+        assert log.used([f"batch-{number}" for number in range(21)]) == {
+            f"batch-{number}" for number in range(20)
+        }
 
 
 def test_a_materialization_read_is_one_like_any_other(log: SqlLog) -> None:

@@ -1,0 +1,23 @@
+"""Names of what is done a single time."""
+
+from __future__ import annotations
+
+from alembic import op
+from sqlalchemy import Column, Integer, PrimaryKeyConstraint, Text
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "once",
+        Column("name", Text, nullable=False),
+        Column("seq", Integer, nullable=False),
+        PrimaryKeyConstraint("name", name="pk_once"),
+        sqlite_with_rowid=False,
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("once")
