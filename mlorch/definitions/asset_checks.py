@@ -19,6 +19,7 @@ from mlorch.definitions.specs import AssetDep, AssetIn, RetryPolicy
 from mlorch.errors import InvalidDefinitionError
 
 if TYPE_CHECKING:
+    from mlorch.definitions.automation import AutomationCondition
     from mlorch.definitions.partitions import PartitionsDefinition
 
 
@@ -93,6 +94,7 @@ class AssetCheckOptions(TypedDict, total=False):
     metadata: Mapping[str, Any] | None
     pool: str | None
     partitions_def: PartitionsDefinition | None
+    automation_condition: AutomationCondition | None
     timeout: float | None
 
 
@@ -156,6 +158,7 @@ def _define_one(
         blocking=options.get("blocking", False),
         metadata=options.get("metadata"),
         partitions_def=options.get("partitions_def"),
+        automation_condition=options.get("automation_condition"),
     )
     owner = f"check {name!r} of {str(spec.asset_key)!r}"
     signature = read_signature(function, owner, namespace)

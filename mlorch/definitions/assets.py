@@ -31,6 +31,7 @@ from mlorch.definitions.specs import AUTO, CONTENT, AssetIn, AssetSpec, Backfill
 from mlorch.errors import InvalidDefinitionError, nearest
 
 if TYPE_CHECKING:
+    from mlorch.definitions.automation import AutomationCondition
     from mlorch.definitions.freshness import FreshnessPolicy
     from mlorch.definitions.partitions import PartitionsDefinition
 
@@ -235,6 +236,7 @@ class AssetOptions(TypedDict, total=False):
     op_tags: Mapping[str, Any] | None
     output_required: bool
     freshness_policy: FreshnessPolicy | None
+    automation_condition: AutomationCondition | None
     backfill_policy: BackfillPolicy | None
     code_version: str | type[AUTO] | None
     data_version: type[CONTENT] | None
@@ -276,7 +278,8 @@ def map_asset_specs(
 
 
 _SPEC_OPTIONS = (
-    "metadata", "tags", "kinds", "owners", "group_name", "partitions_def", "code_version", "freshness_policy"
+    "metadata", "tags", "kinds", "owners", "group_name", "partitions_def", "code_version", "freshness_policy",
+    "automation_condition",
 )  # fmt: skip
 
 

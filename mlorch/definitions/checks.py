@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mlorch.definitions.automation import AutomationCondition, condition_given
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
 from mlorch.errors import InvalidDefinitionError, TypeCheckError, nearest
 
@@ -46,6 +47,8 @@ class AssetCheckSpec:
     blocking: bool = False
     metadata: Mapping[str, Any] | None = None
     partitions_def: PartitionsDefinition | None = None
+    automation_condition: AutomationCondition | None = None
+    """When it is evaluated by itself."""
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class AssetCheckSpec:
         blocking: bool = False,
         metadata: Mapping[str, Any] | None = None,
         partitions_def: PartitionsDefinition | None = None,
+        automation_condition: AutomationCondition | None = None,
     ) -> None:
         given = {
             "name": name,
@@ -66,6 +70,7 @@ class AssetCheckSpec:
             "blocking": blocking,
             "metadata": metadata,
             "partitions_def": partitions_def,
+            "automation_condition": condition_given(f"check {name!r}", automation_condition),
         }
         for attribute, value in given.items():
             object.__setattr__(self, attribute, value)
@@ -89,6 +94,7 @@ class AssetCheckSpec:
             blocking=self.blocking,
             metadata=self.metadata,
             partitions_def=self.partitions_def,
+            automation_condition=self.automation_condition,
         )
 
 

@@ -19,6 +19,7 @@ from mlorch.definitions.specs import AUTO, CONTENT, AssetIn, AssetSpec, Backfill
 from mlorch.errors import InvalidDefinitionError
 
 if TYPE_CHECKING:
+    from mlorch.definitions.automation import AutomationCondition
     from mlorch.definitions.freshness import FreshnessPolicy
     from mlorch.definitions.partitions import PartitionsDefinition
 
@@ -40,6 +41,7 @@ class GraphAssetOptions(TypedDict, total=False):
     owners: Iterable[str] | None
     kinds: Iterable[str] | None
     freshness_policy: FreshnessPolicy | None
+    automation_condition: AutomationCondition | None
     backfill_policy: BackfillPolicy | None
     code_version: str | type[AUTO] | None
     data_version: type[CONTENT] | None
@@ -63,7 +65,8 @@ class GraphMultiAssetOptions(TypedDict, total=False):
 
 
 _SPEC_OPTIONS = (
-    "group_name", "partitions_def", "metadata", "tags", "owners", "kinds", "code_version", "freshness_policy"
+    "group_name", "partitions_def", "metadata", "tags", "owners", "kinds", "code_version", "freshness_policy",
+    "automation_condition",
 )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ from mlorch.definitions.specs import (
 from mlorch.errors import InvalidDefinitionError, nearest
 
 if TYPE_CHECKING:
+    from mlorch.definitions.automation import AutomationCondition
     from mlorch.definitions.freshness import FreshnessPolicy
     from mlorch.definitions.partitions import PartitionsDefinition
 
@@ -56,13 +57,14 @@ class AssetOut:
     tags: Mapping[str, str] | None = None
     kinds: Iterable[str] | None = None
     freshness_policy: FreshnessPolicy | None = None
+    automation_condition: AutomationCondition | None = None
 
     def spec(self, name: str, **given: Any) -> AssetSpec:
         """Return the asset; `given` stands where the out says nothing."""
         key = AssetKey.from_user_string(key_text(self.key)) if self.key is not None else AssetKey(name)
         named = (
             "description", "metadata", "group_name", "code_version", "owners", "tags", "kinds",
-            "freshness_policy",
+            "freshness_policy", "automation_condition",
         )  # fmt: skip
         own = {one: getattr(self, one) for one in named if getattr(self, one) is not None}
         return AssetSpec(key.with_prefix(self.key_prefix) if self.key_prefix else key, **{**given, **own})

@@ -13,6 +13,7 @@ from mlorch.definitions.specs import AssetIn, AssetSpec, BackfillPolicy
 from mlorch.errors import InvalidDefinitionError, nearest
 
 if TYPE_CHECKING:
+    from mlorch.definitions.automation import AutomationCondition
     from mlorch.definitions.mappings import PartitionMapping
     from mlorch.definitions.partitions import PartitionsDefinition
 
@@ -32,6 +33,7 @@ class NodeOptions(TypedDict, total=False):
     descriptions_by_output_name: Mapping[str, str] | None
     owners_by_output_name: Mapping[str, Iterable[str]] | None
     code_versions_by_output_name: Mapping[str, str] | None
+    automation_conditions_by_output_name: Mapping[str, AutomationCondition] | None
     backfill_policy: BackfillPolicy | None
     can_subset: bool
 
@@ -90,7 +92,7 @@ def _keyed(given: Mapping[str, Any] | None, known: Iterable[str], node: Any) -> 
 
 def _output_spec(name: str, key: AssetKey, code: str | None, options: Mapping[str, Any]) -> AssetSpec:
     prefix = options.get("key_prefix")
-    by_name = ("metadata", "tags", "descriptions", "owners", "code_versions")
+    by_name = ("metadata", "tags", "descriptions", "owners", "code_versions", "automation_conditions")
     said = {one: (options.get(f"{one}_by_output_name") or {}).get(name) for one in by_name}
     return AssetSpec(
         key.with_prefix(prefix) if prefix else key,
@@ -99,5 +101,6 @@ def _output_spec(name: str, key: AssetKey, code: str | None, options: Mapping[st
         metadata=said["metadata"],
         tags=said["tags"],
         owners=said["owners"],
+        automation_condition=said["automation_conditions"],
         **chosen(options, ("group_name", "partitions_def")),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from mlorch.definitions.automation import AutomationCondition, condition_given
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
 from mlorch.definitions.signature import EMPTY
 from mlorch.errors import InvalidDefinitionError
@@ -156,6 +157,8 @@ class AssetSpec:
     skippable: bool = False
     """True where a function that makes several assets may leave it out."""
     freshness_policy: FreshnessPolicy | None = None
+    automation_condition: AutomationCondition | None = None
+    """When it is made by itself."""
     name: str = field(default="", init=False)
     """The key as text: "prefix/name"."""
 
@@ -174,6 +177,7 @@ class AssetSpec:
         owners: Iterable[str] | None = None,
         skippable: bool = False,
         freshness_policy: FreshnessPolicy | None = None,
+        automation_condition: AutomationCondition | None = None,
     ) -> None:
         name = key_text(key)
         for what, several in (("deps", deps), ("kinds", kinds), ("owners", owners)):
@@ -193,6 +197,7 @@ class AssetSpec:
             "owners": tuple(owners or ()),
             "skippable": skippable,
             "freshness_policy": freshness_policy,
+            "automation_condition": condition_given(f"asset {name!r}", automation_condition),
         }
         for attribute, value in given.items():
             object.__setattr__(self, attribute, value)

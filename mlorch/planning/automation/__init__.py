@@ -1,0 +1,1 @@
+"""Which assets their automation conditions request: a pure function of what is so and what was before."""
