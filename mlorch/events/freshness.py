@@ -19,5 +19,7 @@ class FreshnessChanged:
     """For people: "at most 1 day, 0:00:00 old"."""
     made_at: float | None = None
     """When it, or the newest of its partitions, was made or seen."""
+    partition: None = None
+    """The asset as a whole is meant."""
     run_id: str | None = None
     kind: ClassVar[str] = "freshness_changed"
