@@ -8,12 +8,26 @@ from threading import Lock
 from typing import NamedTuple, Protocol
 
 from mlorch.errors import AlreadyDoneError
-from mlorch.events import AssetMaterialized, AssetObserved, Event, Input, StepFailed, TickEvaluated
+from mlorch.events import (
+    AssetMaterialized,
+    AssetObserved,
+    Event,
+    FreshnessChanged,
+    Input,
+    StepFailed,
+    TickEvaluated,
+)
 
 Slot = tuple[str, str | None]
 """An asset key ("prefix/name") and one of its partitions, or None where it has none."""
 
-LATEST_KINDS = (AssetMaterialized.kind, AssetObserved.kind, StepFailed.kind, TickEvaluated.kind)
+LATEST_KINDS = (
+    AssetMaterialized.kind,
+    AssetObserved.kind,
+    StepFailed.kind,
+    TickEvaluated.kind,
+    FreshnessChanged.kind,
+)
 """The kinds of which a log keeps the latest of each slot at hand."""
 
 
@@ -221,7 +235,7 @@ def follow(
 
 def slots_of(event: Event) -> Sequence[Slot]:
     """Return the slots whose latest fact of its kind the event now is."""
-    if isinstance(event, AssetMaterialized | AssetObserved):
+    if isinstance(event, AssetMaterialized | AssetObserved | FreshnessChanged):
         return ((event.asset, event.partition),)
     if isinstance(event, TickEvaluated):
         return ((event.name, None),)

@@ -19,6 +19,7 @@ from mlorch.events import (
     AssetMaterialized,
     AssetObserved,
     Event,
+    FreshnessChanged,
     Input,
     RunFinished,
     StepFailed,
@@ -234,7 +235,7 @@ def test_latest_of_some_assets(log: EventLog) -> None:
 def test_latest_agrees_with_reading(new_log: NewLog, events: list[Event]) -> None:
     log = new_log()
     log.append(events)
-    for cls in (AssetMaterialized, AssetObserved, StepFailed, TickEvaluated):
+    for cls in (AssetMaterialized, AssetObserved, StepFailed, TickEvaluated, FreshnessChanged):
         expected: dict[Slot, Record] = {}
         for record in log.read(kinds={cls.kind}):
             expected |= dict.fromkeys(slots_of(record.event), record)
