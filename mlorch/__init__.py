@@ -25,6 +25,7 @@ _HOMES = {
     "mlorch.app.results": "ExecuteInProcessResult ExecutionResult",
     "mlorch.app.retrying": "retry_run",
     "mlorch.definitions.asset_checks": "AssetChecksDefinition asset_check multi_asset_check",
+    "mlorch.definitions.asset_sensors": "AssetSensorDefinition asset_sensor",
     "mlorch.definitions.assets": "AssetsDefinition asset map_asset_specs",
     "mlorch.definitions.check_builders": (
         "build_column_schema_change_checks build_last_update_freshness_checks "
@@ -44,6 +45,7 @@ _HOMES = {
     "mlorch.definitions.dynamic": (
         "AddDynamicPartitionsRequest DeleteDynamicPartitionsRequest DynamicPartitionsDefinition"
     ),
+    "mlorch.definitions.entries": "DagsterEvent EventLogEntry EventRecord",
     "mlorch.definitions.environment": "EnvVar",
     "mlorch.definitions.executors": (
         "ExecutorDefinition dask_executor in_process_executor multi_or_in_process_executor "
@@ -79,6 +81,9 @@ _HOMES = {
         "load_assets_from_current_module load_assets_from_package_module load_assets_from_package_name"
     ),
     "mlorch.definitions.multi": "MultiPartitionKey MultiPartitionsDefinition",
+    "mlorch.definitions.multi_asset_sensors": (
+        "MultiAssetSensorDefinition MultiAssetSensorEvaluationContext multi_asset_sensor"
+    ),
     "mlorch.definitions.multi_assets": "AssetOut multi_asset",
     "mlorch.definitions.named": "SpecificPartitionsPartitionMapping StaticPartitionMapping",
     "mlorch.definitions.nodes": "GraphIn GraphOut",
@@ -104,6 +109,10 @@ _HOMES = {
     ),
     "mlorch.definitions.specs": (
         "AUTO AssetDep AssetIn AssetSpec BackfillPolicy Backoff CONTENT Jitter RetryPolicy SourceAsset"
+    ),
+    "mlorch.definitions.status_sensors": (
+        "RunFailureSensorContext RunStatusSensorContext RunStatusSensorDefinition run_failure_sensor "
+        "run_status_sensor"
     ),
     "mlorch.definitions.ticks": (
         "DefaultScheduleStatus DefaultSensorStatus ScheduleEvaluationContext SensorEvaluationContext"
@@ -148,6 +157,10 @@ _HOMES = {
     "mlorch.testing.instances": "instance_for_test materialize_to_memory",
     "mlorch.testing.managed": "build_input_context build_output_context",
     "mlorch.testing.resources": "build_init_resource_context build_resources",
+    "mlorch.testing.ticks": (
+        "build_multi_asset_sensor_context build_run_status_sensor_context build_schedule_context "
+        "build_sensor_context"
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -22,6 +22,8 @@ from mlorch.app.retrying import retry_run as retry_run
 from mlorch.definitions.asset_checks import AssetChecksDefinition as AssetChecksDefinition
 from mlorch.definitions.asset_checks import asset_check as asset_check
 from mlorch.definitions.asset_checks import multi_asset_check as multi_asset_check
+from mlorch.definitions.asset_sensors import AssetSensorDefinition as AssetSensorDefinition
+from mlorch.definitions.asset_sensors import asset_sensor as asset_sensor
 from mlorch.definitions.assets import AssetsDefinition as AssetsDefinition
 from mlorch.definitions.assets import asset as asset
 from mlorch.definitions.assets import map_asset_specs as map_asset_specs
@@ -57,6 +59,9 @@ from mlorch.definitions.dimensions import (
 from mlorch.definitions.dynamic import AddDynamicPartitionsRequest as AddDynamicPartitionsRequest
 from mlorch.definitions.dynamic import DeleteDynamicPartitionsRequest as DeleteDynamicPartitionsRequest
 from mlorch.definitions.dynamic import DynamicPartitionsDefinition as DynamicPartitionsDefinition
+from mlorch.definitions.entries import DagsterEvent as DagsterEvent
+from mlorch.definitions.entries import EventLogEntry as EventLogEntry
+from mlorch.definitions.entries import EventRecord as EventRecord
 from mlorch.definitions.environment import EnvVar as EnvVar
 from mlorch.definitions.executors import ExecutorDefinition as ExecutorDefinition
 from mlorch.definitions.executors import dask_executor as dask_executor
@@ -124,6 +129,11 @@ from mlorch.definitions.modules import load_assets_from_package_module as load_a
 from mlorch.definitions.modules import load_assets_from_package_name as load_assets_from_package_name
 from mlorch.definitions.multi import MultiPartitionKey as MultiPartitionKey
 from mlorch.definitions.multi import MultiPartitionsDefinition as MultiPartitionsDefinition
+from mlorch.definitions.multi_asset_sensors import MultiAssetSensorDefinition as MultiAssetSensorDefinition
+from mlorch.definitions.multi_asset_sensors import (
+    MultiAssetSensorEvaluationContext as MultiAssetSensorEvaluationContext,
+)
+from mlorch.definitions.multi_asset_sensors import multi_asset_sensor as multi_asset_sensor
 from mlorch.definitions.multi_assets import AssetOut as AssetOut
 from mlorch.definitions.multi_assets import multi_asset as multi_asset
 from mlorch.definitions.named import SpecificPartitionsPartitionMapping as SpecificPartitionsPartitionMapping
@@ -193,6 +203,11 @@ from mlorch.definitions.specs import Backoff as Backoff
 from mlorch.definitions.specs import Jitter as Jitter
 from mlorch.definitions.specs import RetryPolicy as RetryPolicy
 from mlorch.definitions.specs import SourceAsset as SourceAsset
+from mlorch.definitions.status_sensors import RunFailureSensorContext as RunFailureSensorContext
+from mlorch.definitions.status_sensors import RunStatusSensorContext as RunStatusSensorContext
+from mlorch.definitions.status_sensors import RunStatusSensorDefinition as RunStatusSensorDefinition
+from mlorch.definitions.status_sensors import run_failure_sensor as run_failure_sensor
+from mlorch.definitions.status_sensors import run_status_sensor as run_status_sensor
 from mlorch.definitions.ticks import DefaultScheduleStatus as DefaultScheduleStatus
 from mlorch.definitions.ticks import DefaultSensorStatus as DefaultSensorStatus
 from mlorch.definitions.ticks import ScheduleEvaluationContext as ScheduleEvaluationContext
@@ -257,6 +272,10 @@ from mlorch.testing.managed import build_input_context as build_input_context
 from mlorch.testing.managed import build_output_context as build_output_context
 from mlorch.testing.resources import build_init_resource_context as build_init_resource_context
 from mlorch.testing.resources import build_resources as build_resources
+from mlorch.testing.ticks import build_multi_asset_sensor_context as build_multi_asset_sensor_context
+from mlorch.testing.ticks import build_run_status_sensor_context as build_run_status_sensor_context
+from mlorch.testing.ticks import build_schedule_context as build_schedule_context
+from mlorch.testing.ticks import build_sensor_context as build_sensor_context
 
 __version__: str
 __all__: list[str]

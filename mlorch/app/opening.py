@@ -114,6 +114,13 @@ def check_selections(definitions: Definitions) -> None:
             select_checks(job.selection, graph)
         except InvalidSelectionError as error:
             raise InvalidDefinitionError(f"the selection of job {job.name!r}: {error}") from None
+    for one in (*definitions.schedules.values(), *definitions.sensors.values()):
+        if one.target.selection is None:
+            continue
+        try:
+            select(one.target.selection, graph)
+        except InvalidSelectionError as error:
+            raise InvalidDefinitionError(f"the target of {one}: {error}") from None
 
 
 def run_source() -> dict[str, Any]:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 from mlorch.definitions import definitions as declared
 from mlorch.definitions.assets import AssetsDefinition, map_asset_specs
 from mlorch.definitions.jobs import AssetJob, JobDefinition
+from mlorch.errors import InvalidDefinitionError, nearest
 
 if TYPE_CHECKING:
     from mlorch.app.results import ExecutionResult
     from mlorch.definitions.graph import AssetGraph
     from mlorch.definitions.keys import CoercibleToAssetKey
+    from mlorch.definitions.schedules import ScheduleDefinition
     from mlorch.definitions.selections import CoercibleToAssetSelection
+    from mlorch.definitions.sensors import SensorDefinition
     from mlorch.definitions.specs import AssetSpec
     from mlorch.instance import Instance
 
@@ -97,6 +100,22 @@ class Definitions(declared.Definitions):
         return ResolvedJob(self.job(name), self)
 
     get_job_def = resolve_job_def
+
+    def resolve_schedule_def(self, name: str) -> ScheduleDefinition:
+        """Return a schedule, which knows the partitions of its job. Raises InvalidDefinitionError."""
+        from mlorch.app.ticking import resolved_schedule
+
+        return resolved_schedule(self, name)
+
+    get_schedule_def = resolve_schedule_def
+
+    def resolve_sensor_def(self, name: str) -> SensorDefinition:
+        """Return a sensor. Raises InvalidDefinitionError, suggesting the nearest."""
+        if name not in self.sensors:
+            raise InvalidDefinitionError(f"there is no sensor {name!r}{nearest(name, self.sensors)}")
+        return self.sensors[name]
+
+    get_sensor_def = resolve_sensor_def
 
     def resolve_asset_graph(self) -> AssetGraph:
         """Return every asset by key, with its edges. Raises MissingDefinitionError."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from mlorch.app.loading import load_value, tools_of
 from mlorch.definitions.checks import AssetCheckEvaluation
+from mlorch.definitions.entries import EventRecord, RunEvent, run_event
 from mlorch.definitions.graphs import GraphDefinition
 from mlorch.definitions.jobs import JobDefinition
 from mlorch.definitions.keys import key_text
@@ -31,7 +32,7 @@ from mlorch.instance import Instance
 from mlorch.log import History, slot_name
 from mlorch.planning.plan import Plan, Unit
 from mlorch.queries.checks import evaluation_of
-from mlorch.queries.records import EventRecord
+from mlorch.queries.runs import RecordedRun
 
 
 class ExecutionResult:
@@ -53,6 +54,23 @@ class ExecutionResult:
     def run_id(self) -> str:
         """The run's name in the log; "" where nothing had to run."""
         return self._result.run_id
+
+    @property
+    def dagster_run(self) -> RecordedRun | None:
+        """The run as it is recorded; None where nothing had to run."""
+        return self._instance.get_run_by_id(self.run_id) if self.run_id else None
+
+    def get_run_success_event(self) -> RunEvent:
+        """Return the end of a run that succeeded. Raises NotFoundError for any other."""
+        return self._end("SUCCESS")
+
+    get_job_success_event = get_run_success_event
+
+    def get_run_failure_event(self) -> RunEvent:
+        """Return the end of a run that failed. Raises NotFoundError for any other."""
+        return self._end("FAILURE")
+
+    get_job_failure_event = get_run_failure_event
 
     @property
     def materializations(self) -> list[AssetMaterialized]:
@@ -77,6 +95,12 @@ class ExecutionResult:
         """0; 1 where a step failed or the run was ended; 2 where every failure was the user's mistake."""
         codes = {failure.error["exit_code"] for failure in self.failures}
         return max(codes, default=0 if self.success else 1) if len(codes) < 2 else 1
+
+    def _end(self, status: str) -> RunEvent:
+        run = self.dagster_run
+        if run is None or run.finished is None or run.finished.status != status:
+            raise NotFoundError(f"run {self.run_id} did not end as {status}, but as {self._result.status}")
+        return run_event(run.started, run.finished, self.failures)
 
     def asset_value(self, key: object, partition_key: str | None = None) -> Any:
         """Return the value of an asset as it is now, read back from where it is kept.

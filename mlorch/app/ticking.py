@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -58,10 +58,10 @@ def evaluate(definitions: Definitions, instance: Instance, asked: TickAsked) -> 
     one = _find(definitions, asked.name)
     secrets: set[str] = set()
     outcome: dict[str, Any] = {"status": "FAILURE", "cursor": asked.cursor}
+    now = datetime.fromtimestamp(max(asked.due, time.time()), UTC)
     try:
-        with _around(definitions, instance, one, secrets) as around:
+        with _around(definitions, instance, one, now, secrets) as around:
             found = one.evaluate_tick(_context(one, around, asked))  # type: ignore[arg-type]
-            now = datetime.fromtimestamp(max(asked.due, time.time()), UTC)
             outcome = Asking(definitions, instance, one, now).outcome(found)
             if found.error is not None:
                 outcome |= {"status": "FAILURE", "error": _told(found.error, one, secrets)}
@@ -71,6 +71,19 @@ def evaluate(definitions: Definitions, instance: Instance, asked: TickAsked) -> 
         outcome["error"] = _told(error, one, secrets)
     seconds = time.perf_counter() - begun
     return TickOutcome(name=asked.name, number=asked.number, due=asked.due, seconds=seconds, **outcome)
+
+
+def around_of(
+    definitions: Definitions, open_instance: Callable[[], Instance], now: datetime | None = None
+) -> Around:
+    """Return what surrounds the evaluations of schedules and sensors among definitions, but resources."""
+    return Around(
+        open_instance=open_instance,
+        definitions=definitions,
+        now=now,
+        find_keys=partial(_find_keys, definitions),
+        find_graph=lambda: resolved(definitions.graph, open_instance().log),
+    )
 
 
 class _Known:
@@ -155,15 +168,12 @@ def _context(one: Timed, around: Around, asked: TickAsked) -> TickContext:
 
 
 @contextmanager
-def _around(definitions: Definitions, instance: Instance, one: Timed, secrets: set[str]) -> Iterator[Around]:
+def _around(
+    definitions: Definitions, instance: Instance, one: Timed, now: datetime, secrets: set[str]
+) -> Iterator[Around]:
     """Give what surrounds an evaluation; what was set up of resources is torn down at its end."""
     names = {*one.required_resource_keys, *one.resource_params}
-    given = Around(
-        open_instance=lambda: instance,
-        definitions=definitions,
-        find_keys=partial(_find_keys, definitions),
-        find_graph=lambda: resolved(definitions.graph, instance.log),
-    )
+    given = around_of(definitions, lambda: instance, now)
     if not names:
         yield given
         return

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Self
 
 from mlorch.definitions.config import RunConfig
+from mlorch.definitions.partitions import moment_of
 from mlorch.definitions.requests import RunRequest, SensorResult, SkipReason
 from mlorch.definitions.resources import RequiredResources
 from mlorch.definitions.signature import read_signature
@@ -39,6 +40,11 @@ class Around:
     resources: Mapping[str, Any] = field(default_factory=dict)
     """Those that there are; asking for one sets it up."""
     definitions: Any = None
+    now: datetime | None = None
+    given: Any = None
+    """Resources by attribute, where a test gave them."""
+    close: Callable[[], None] | None = None
+    """Tears down what was set up."""
     find_keys: Callable[[Any], Sequence[str]] | None = None
     """Gives the keys of a selection of assets."""
     find_graph: Callable[[], Any] | None = None
@@ -50,7 +56,7 @@ class TickContext:
 
     mlorch_role: ClassVar[str] = "context"
 
-    def __init__(self, around: Around, name: str = "", required: frozenset[str] | None = None) -> None:
+    def __init__(self, around: Around, name: str = "", required: frozenset[str] = frozenset()) -> None:
         self.mlorch_around = around
         self.mlorch_name = name
         self._required = required
@@ -69,13 +75,19 @@ class TickContext:
     @property
     def resources(self) -> Any:
         """Those of `required_resource_keys`, by attribute; in a test all that were given."""
-        known = self.mlorch_around.resources
-        names = frozenset(known) if self._required is None else self._required
-        return RequiredResources(known, names, self.mlorch_name or "the test")
+        around = self.mlorch_around
+        if around.given is not None:
+            return around.given
+        return RequiredResources(around.resources, self._required, self.mlorch_name)
 
     @property
     def log(self) -> logging.Logger:
         return logging.getLogger("mlorch.ticks")
+
+    @property
+    def now(self) -> datetime:
+        """The moment for which partitions are asked for."""
+        return moment_of(self.mlorch_around.now)
 
     @property
     def definitions(self) -> Any:
@@ -86,7 +98,8 @@ class TickContext:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End; resources that a test gave are torn down by who opened them."""
+        if self.mlorch_around.close is not None:
+            self.mlorch_around.close()
 
 
 class ScheduleEvaluationContext(TickContext):
@@ -96,7 +109,7 @@ class ScheduleEvaluationContext(TickContext):
         self,
         around: Around,
         name: str = "",
-        required: frozenset[str] | None = None,
+        required: frozenset[str] = frozenset(),
         *,
         due: datetime | None = None,
     ) -> None:
@@ -121,7 +134,7 @@ class SensorEvaluationContext(TickContext):
         self,
         around: Around,
         name: str = "",
-        required: frozenset[str] | None = None,
+        required: frozenset[str] = frozenset(),
         *,
         cursor: str | None = None,
         last_run_key: str | None = None,

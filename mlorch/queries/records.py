@@ -4,58 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
-from mlorch.definitions.reports import CODE_VERSION, DATA_VERSION, AssetMaterialization, AssetObservation
+from mlorch.definitions.entries import EventRecord
+from mlorch.definitions.keys import CoercibleToAssetKey, key_text
 from mlorch.errors import UserError
 from mlorch.events import AssetMaterialized, AssetObserved
 
 if TYPE_CHECKING:
     from mlorch.log import EventLog, Record
-
-
-class EventRecord(NamedTuple):
-    """A materialization or observation with its number in the log."""
-
-    storage_id: int
-    fact: AssetMaterialized | AssetObserved
-
-    @property
-    def asset_key(self) -> AssetKey:
-        return AssetKey.from_user_string(self.fact.asset)
-
-    @property
-    def partition_key(self) -> str | None:
-        return self.fact.partition
-
-    @property
-    def timestamp(self) -> float:
-        """Seconds since the epoch, UTC."""
-        return self.fact.at
-
-    @property
-    def run_id(self) -> str:
-        """The run, or a name of its own where it was reported outside of one."""
-        return self.fact.run_id or ""
-
-    @property
-    def data_version(self) -> str:
-        return self.fact.data_version
-
-    @property
-    def asset_materialization(self) -> AssetMaterialization | None:
-        fact = self.fact
-        if isinstance(fact, AssetObserved):
-            return None
-        tags = {CODE_VERSION: fact.code_version, DATA_VERSION: fact.data_version}
-        return AssetMaterialization(self.asset_key, None, fact.metadata, fact.partition, tags)
-
-    @property
-    def asset_observation(self) -> AssetObservation | None:
-        fact = self.fact
-        if isinstance(fact, AssetMaterialized):
-            return None
-        tags = {DATA_VERSION: fact.data_version}
-        return AssetObservation(self.asset_key, None, fact.metadata, fact.partition, tags)
 
 
 class EventRecordsResult(NamedTuple):
