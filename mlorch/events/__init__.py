@@ -30,6 +30,7 @@ from mlorch.events.backfills import (
     BackfillFinished,
     BackfillStarted,
 )
+from mlorch.events.drift import DriftEvaluated
 from mlorch.events.freshness import FreshnessChanged
 from mlorch.events.runs import (
     RunFinished,
@@ -60,6 +61,7 @@ __all__ = [
     "CheckEvaluated",
     "CodeLoaded",
     "CodeRejected",
+    "DriftEvaluated",
     "Event",
     "FreshnessChanged",
     "HookErrored",
@@ -108,6 +110,7 @@ Event = (
     | TickEvaluated
     | CodeLoaded
     | CodeRejected
+    | DriftEvaluated
     | FreshnessChanged
 )
 
