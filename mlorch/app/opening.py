@@ -114,7 +114,7 @@ def check_selections(definitions: Definitions) -> None:
             select_checks(job.selection, graph)
         except InvalidSelectionError as error:
             raise InvalidDefinitionError(f"the selection of job {job.name!r}: {error}") from None
-    for one in (*definitions.schedules.values(), *definitions.sensors.values()):
+    for one in definitions.timed():
         if one.target.selection is None:
             continue
         try:

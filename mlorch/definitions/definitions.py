@@ -102,7 +102,7 @@ class Definitions:
         )
 
     def _jobs_meant(self) -> list[AssetJob | JobDefinition]:
-        return [job for one in self._timed() for job in one.target.jobs]
+        return [job for one in self.timed() for job in one.target.jobs]
 
     def _check_ops(self) -> None:
         for job in self.jobs.values():
@@ -113,12 +113,13 @@ class Definitions:
             elif self.assets:
                 _check_hooks(job.hooks, self.resources)
 
-    def _timed(self) -> Iterator[ScheduleDefinition | SensorDefinition]:
+    def timed(self) -> Iterator[ScheduleDefinition | SensorDefinition]:
+        """Yield what runs something by itself."""
         yield from self.schedules.values()
         yield from self.sensors.values()
 
     def _check_jobs(self) -> None:
-        for one in self._timed():
+        for one in self.timed():
             for name in one.target.names:
                 if name not in self.jobs:
                     raise MissingDefinitionError(
