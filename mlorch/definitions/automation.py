@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from mlorch.definitions.cron import cron_fields, find_zone
 from mlorch.definitions.keys import CoercibleToAssetKey, key_text
 from mlorch.errors import InvalidDefinitionError
 
@@ -208,6 +207,8 @@ class AutomationCondition:
 
         Raises InvalidDefinitionError for a bad cron or time zone.
         """
+        from mlorch.definitions.cron import cron_fields, find_zone
+
         cron_fields(cron_schedule)
         find_zone(cron_timezone)
         given = (("cron_schedule", cron_schedule), ("cron_timezone", cron_timezone))
@@ -352,13 +353,12 @@ class AutomationCondition:
         return replace(self, operands=tuple(one._narrowed(how, selection) for one in self.operands))
 
 
-def condition_given(owner: str, given: object) -> AutomationCondition | None:
-    """Return what was given as an automation condition. Raises InvalidDefinitionError, naming the owner."""
-    if given is None or isinstance(given, AutomationCondition):
-        return given
-    raise InvalidDefinitionError(
-        f"{owner}: automation_condition is {given!r}; write one such as AutomationCondition.eager()"
-    )
+def require_condition(owner: str, given: object) -> None:
+    """Raise InvalidDefinitionError, naming the owner, for what is no automation condition."""
+    if not isinstance(given, AutomationCondition):
+        raise InvalidDefinitionError(
+            f"{owner}: automation_condition is {given!r}; write one such as AutomationCondition.eager()"
+        )
 
 
 def _checked(other: object) -> AutomationCondition:

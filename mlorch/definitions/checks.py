@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mlorch.definitions.automation import AutomationCondition, condition_given
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
 from mlorch.errors import InvalidDefinitionError, TypeCheckError, nearest
 
 if TYPE_CHECKING:
+    from mlorch.definitions.automation import AutomationCondition
     from mlorch.definitions.partitions import PartitionsDefinition
 
 
@@ -70,8 +70,12 @@ class AssetCheckSpec:
             "blocking": blocking,
             "metadata": metadata,
             "partitions_def": partitions_def,
-            "automation_condition": condition_given(f"check {name!r}", automation_condition),
+            "automation_condition": automation_condition,
         }
+        if automation_condition is not None:
+            from mlorch.definitions.automation import require_condition
+
+            require_condition(f"check {name!r}", automation_condition)
         for attribute, value in given.items():
             object.__setattr__(self, attribute, value)
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from mlorch.definitions.automation import AutomationCondition, condition_given
 from mlorch.definitions.keys import AssetKey, CoercibleToAssetKey, key_text
 from mlorch.definitions.signature import EMPTY
 from mlorch.errors import InvalidDefinitionError
 
 if TYPE_CHECKING:
+    from mlorch.definitions.automation import AutomationCondition
     from mlorch.definitions.freshness import FreshnessPolicy
     from mlorch.definitions.mappings import PartitionMapping
     from mlorch.definitions.partitions import PartitionsDefinition
@@ -197,8 +197,12 @@ class AssetSpec:
             "owners": tuple(owners or ()),
             "skippable": skippable,
             "freshness_policy": freshness_policy,
-            "automation_condition": condition_given(f"asset {name!r}", automation_condition),
+            "automation_condition": automation_condition,
         }
+        if automation_condition is not None:
+            from mlorch.definitions.automation import require_condition
+
+            require_condition(f"asset {name!r}", automation_condition)
         for attribute, value in given.items():
             object.__setattr__(self, attribute, value)
 

@@ -27,11 +27,15 @@ _FEW = 64
 
 
 class Targets:
-    """The assets and checks of a graph at one moment, `now`."""
+    """The assets and checks of a graph at one moment, `now`.
 
-    def __init__(self, graph: AssetGraph, now: datetime) -> None:
+    Assets without a condition have the `default`.
+    """
+
+    def __init__(self, graph: AssetGraph, now: datetime, default: AutomationCondition | None = None) -> None:
         self.graph = graph
         self.now = now
+        self._default = default
         self._partitions: dict[str, Partitions] = {}
         self._by_definition: dict[PartitionsDefinition | None, Partitions] = {}
         # To compare long lists of keys takes long.
@@ -66,7 +70,8 @@ class Targets:
     def condition(self, name: str) -> AutomationCondition | None:
         if self.is_check(name):
             return self.checks[name].automation_condition
-        return self.graph.nodes[name].spec.automation_condition
+        found = self.graph.nodes[name].spec.automation_condition
+        return self._default if found is None else found
 
     def partitions(self, name: str) -> Partitions:
         """Return the partitions of an asset or check; those that are divided alike share them."""
