@@ -14,7 +14,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from mlorch.app.asking import Asking
+from mlorch.app.automation import ask_conditions
 from mlorch.app.partitions import resolved
+from mlorch.definitions.automation_sensors import AutomationConditionSensorDefinition
 from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.partitioned_schedules import PartitionedSchedule
 from mlorch.definitions.resources import InitResourceContext
@@ -60,6 +62,8 @@ def evaluate(definitions: Definitions, instance: Instance, asked: TickAsked) -> 
     outcome: dict[str, Any] = {"status": "FAILURE", "cursor": asked.cursor}
     now = datetime.fromtimestamp(max(asked.due, time.time()), UTC)
     try:
+        if isinstance(one, AutomationConditionSensorDefinition):
+            return _told_of(asked, begun, ask_conditions(definitions, instance, one, now, asked.cursor))
         with _around(definitions, instance, one, now, secrets) as around:
             found = one.evaluate_tick(_context(one, around, asked))  # type: ignore[arg-type]
             outcome = Asking(definitions, instance, one, now).outcome(found)
@@ -69,8 +73,7 @@ def evaluate(definitions: Definitions, instance: Instance, asked: TickAsked) -> 
         raise
     except BaseException as error:  # noqa: BLE001 - whatever a function does, the daemon goes on
         outcome["error"] = _told(error, one, secrets)
-    seconds = time.perf_counter() - begun
-    return TickOutcome(name=asked.name, number=asked.number, due=asked.due, seconds=seconds, **outcome)
+    return _told_of(asked, begun, outcome)
 
 
 def around_of(
@@ -84,6 +87,11 @@ def around_of(
         find_keys=partial(_find_keys, definitions),
         find_graph=lambda: resolved(definitions.graph, open_instance().log),
     )
+
+
+def _told_of(asked: TickAsked, begun: float, outcome: Mapping[str, Any]) -> TickOutcome:
+    seconds = time.perf_counter() - begun
+    return TickOutcome(name=asked.name, number=asked.number, due=asked.due, seconds=seconds, **outcome)
 
 
 class _Known:

@@ -49,8 +49,6 @@ class AutomationConditionSensorDefinition(SensorDefinition):
             require_condition(str(self), default_condition)
         self.default_condition = default_condition
         self.run_tags = {str(key): str(value) for key, value in (run_tags or {}).items()}
-        self.is_implicit = False
-        """True of the one that nobody declared: it evaluates what no other does."""
 
 
 def implicit_sensor(sensors: Iterable[SensorDefinition]) -> AutomationConditionSensorDefinition | None:

@@ -48,6 +48,8 @@ class Definitions:
         self.asset_checks = tuple(checks.values())
         self.schedules: dict[str, ScheduleDefinition] = _named(schedules, "schedule")
         self.sensors: dict[str, SensorDefinition] = _named(sensors, "sensor")
+        if _has_conditions(self.assets, self.asset_checks):
+            self._add_implicit_sensor()
         self.executor = executor
         self.metadata = dict(metadata or {})
         self.jobs: dict[str, AssetJob | JobDefinition] = _named((*jobs, *self._jobs_meant()), "job")
@@ -97,9 +99,16 @@ class Definitions:
             asset_checks=[check for one in several for check in one.asset_checks],
             jobs=[job for one in several for job in one.jobs.values()],
             schedules=[schedule for one in several for schedule in one.schedules.values()],
-            sensors=[sensor for one in several for sensor in one.sensors.values()],
+            sensors=[sensor for one in several for sensor in one.sensors.values() if not sensor.is_implicit],
             resources=resources,
         )
+
+    def _add_implicit_sensor(self) -> None:
+        from mlorch.definitions.automation_sensors import implicit_sensor
+
+        made = implicit_sensor(self.sensors.values())
+        if made is not None:
+            self.sensors[made.name] = made
 
     def _jobs_meant(self) -> list[AssetJob | JobDefinition]:
         return [job for one in self.timed() for job in one.target.jobs]
@@ -151,6 +160,16 @@ def load_assets_from_modules(
     keys = {str(key): key for one in found.values() for key in keys_of(one)}
     renamed = {name: key.with_prefix(key_prefix) if key_prefix else key for name, key in keys.items()}
     return [one.placed(renamed, group_name) for one in found.values()]
+
+
+def _has_conditions(
+    assets: Iterable[AssetsDefinition | AssetSpec], checks: Iterable[AssetChecksDefinition]
+) -> bool:
+    """Tell whether something is made or checked here by itself."""
+    makers = [one for one in assets if isinstance(one, AssetsDefinition) and one.is_executable]
+    if any(spec.automation_condition is not None for one in makers for spec in one.specs.values()):
+        return True
+    return any(s.automation_condition is not None for one in (*makers, *checks) for s in one.check_specs)
 
 
 def keys_of(one: AssetsDefinition | AssetSpec) -> Iterable[AssetKey]:

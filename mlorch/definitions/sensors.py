@@ -31,6 +31,9 @@ class SensorDefinition(Importable):
     """
 
     kind: ClassVar[str] = "sensor"
+    is_implicit = False
+    """True of the one that nobody declared, which evaluates the conditions that no other sensor does."""
+
     arguments: ClassVar[int] = 1
     """What its function may take besides resources."""
 
