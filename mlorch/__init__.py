@@ -11,6 +11,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "mlorch.app.automation": "EvaluateAutomationConditionsResult evaluate_automation_conditions",
     "mlorch.app.backfilling": "BackfillResult backfill",
     "mlorch.app.gathering": (
         "load_definitions_from_current_module load_definitions_from_module load_definitions_from_modules "
@@ -27,6 +28,8 @@ _HOMES = {
     "mlorch.definitions.asset_checks": "AssetChecksDefinition asset_check multi_asset_check",
     "mlorch.definitions.asset_sensors": "AssetSensorDefinition asset_sensor",
     "mlorch.definitions.assets": "AssetsDefinition asset map_asset_specs",
+    "mlorch.definitions.automation": "AutomationCondition",
+    "mlorch.definitions.automation_sensors": "AutomationConditionSensorDefinition",
     "mlorch.definitions.check_builders": (
         "build_column_schema_change_checks build_last_update_freshness_checks "
         "build_metadata_bounds_checks build_time_partition_freshness_checks"

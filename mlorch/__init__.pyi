@@ -1,5 +1,7 @@
 """The names that people import, for type checkers; `mlorch/__init__.py` finds them when they are used."""
 
+from mlorch.app.automation import EvaluateAutomationConditionsResult as EvaluateAutomationConditionsResult
+from mlorch.app.automation import evaluate_automation_conditions as evaluate_automation_conditions
 from mlorch.app.backfilling import BackfillResult as BackfillResult
 from mlorch.app.backfilling import backfill as backfill
 from mlorch.app.gathering import load_definitions_from_current_module as load_definitions_from_current_module
@@ -27,6 +29,10 @@ from mlorch.definitions.asset_sensors import asset_sensor as asset_sensor
 from mlorch.definitions.assets import AssetsDefinition as AssetsDefinition
 from mlorch.definitions.assets import asset as asset
 from mlorch.definitions.assets import map_asset_specs as map_asset_specs
+from mlorch.definitions.automation import AutomationCondition as AutomationCondition
+from mlorch.definitions.automation_sensors import (
+    AutomationConditionSensorDefinition as AutomationConditionSensorDefinition,
+)
 from mlorch.definitions.check_builders import (
     build_column_schema_change_checks as build_column_schema_change_checks,
 )
