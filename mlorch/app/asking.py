@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
+from mlorch.app.configuring import check_kept_config
 from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.dynamic import AddDynamicPartitionsRequest, DeleteDynamicPartitionsRequest
 from mlorch.definitions.jobs import AssetJob, JobDefinition
@@ -20,7 +21,6 @@ from mlorch.definitions.targets import Job, Target
 from mlorch.errors import TypeCheckError, UnknownPartitionError, UserError, nearest
 from mlorch.events import Event, PartitionsAdded, PartitionsDeleted
 from mlorch.execution.reports import reported
-from mlorch.execution.sections import read_sections
 from mlorch.instance import Instance
 from mlorch.planning.dynamic import dynamic_keys
 from mlorch.planning.selection import select
@@ -86,7 +86,7 @@ class Asking:
         if request.partition_key is not None:
             tags[PARTITION] = request.partition_key
         if request.run_config:
-            read_sections(request.run_config)
+            check_kept_config(self._definitions, job, request.run_config)  # type: ignore[arg-type]
         span = _span(tags)
         keys = self._selection(request, job)
         self._check_partition(request, job, keys, span)

@@ -6,13 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlorch.app.preparing import Owner, configs_of, owners_of, resource_names
-from mlorch.definitions.config import Config, RunConfig
+from pydantic import BaseModel, SecretBytes, SecretStr
+
+from mlorch.app.preparing import Owner, configs_of, owners_of, resource_names, settle_owners
+from mlorch.definitions.config import Config, RunConfig, make_config
 from mlorch.definitions.definitions import Definitions
-from mlorch.definitions.jobs import JobDefinition
+from mlorch.definitions.environment import Late
+from mlorch.definitions.fields import values_of
+from mlorch.definitions.jobs import AssetJob, JobDefinition
 from mlorch.definitions.mapped import ConfigMapping, PartitionedConfig
+from mlorch.definitions.resources import AtLaunch, ConfigurableResourceFactory, configured
 from mlorch.definitions.schemas import node_place, run_scaffold, run_schema, run_sections
-from mlorch.execution.sections import Path, read_sections
+from mlorch.errors import InvalidConfigError
+from mlorch.execution.sections import Path, read_sections, shown
 from mlorch.execution.settling import needed_names, settle_configs, settle_resources
 from mlorch.planning.check_selection import select_checks
 from mlorch.planning.checking import checkers
@@ -77,3 +83,53 @@ def validate_config(
     classes = dict(config for owner in everything for config in configs_of(owner))
     settle_configs(classes, config, found.wanted)
     settle_resources(definitions.resources, found.resources, read_sections(config).resources)
+
+
+def check_kept_config(
+    definitions: Definitions, job: AssetJob | JobDefinition | None, run_config: Mapping[str, Any]
+) -> None:
+    """Check a run config that is kept until its run begins: as a run would, and that no secret stands in it.
+
+    Raises InvalidConfigError with what is wrong.
+    """
+    if job is not None and isinstance(job.config, ConfigMapping):
+        if job.config.config_class is not None:
+            made = make_config(job.config.config_class, run_config, "the run config")
+            _refuse_secrets(made, "the run config")
+        return
+    graph = definitions.graph
+    owners: list[Owner] = [job] if isinstance(job, JobDefinition) else []
+    settle_owners(owners, None if owners else graph, run_config)
+    sections = read_sections(run_config)
+    everyone = owners or [*owners_of(graph, graph.nodes), *checkers(graph, graph.checks)]
+    classes = dict(config for owner in everyone for config in configs_of(owner))
+    for path, given in sections.ops.items():
+        kind = classes.get(path) or classes.get(tuple(name.replace("__", "/") for name in path))
+        if kind is not None:
+            where = f"the config of {shown(path)}"
+            _refuse_secrets(make_config(kind, given, where), where)
+    for name, given in sections.resources.items():
+        found = definitions.resources.get(name)
+        if given and isinstance(found, ConfigurableResourceFactory | AtLaunch):
+            where = f"the config of resource {name!r}"
+            values = values_of(configured(found, given, where))
+            _refuse_secrets({field: one for field, one in values.items() if field in given}, where)
+
+
+def _refuse_secrets(value: Any, where: str) -> None:
+    """Raise InvalidConfigError for a secret that stands in a value itself, not in the environment."""
+    if isinstance(value, SecretStr | SecretBytes):
+        raise InvalidConfigError(
+            f"{where}: a secret would be kept in the log until the run begins; give its environment "
+            "variable instead: EnvVar('NAME'), or {'env': 'NAME'} in a dict"
+        )
+    if isinstance(value, Late):
+        return
+    if isinstance(value, BaseModel):
+        value = values_of(value)
+    if isinstance(value, Mapping):
+        for name, one in value.items():
+            _refuse_secrets(one, f"{where}, field {name!r}")
+    elif isinstance(value, list | tuple | set | frozenset):
+        for one in value:
+            _refuse_secrets(one, where)
