@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,6 +123,21 @@ def frame_of(made: AssetMaterialized, instance: Instance, resources: Mapping[str
     return value
 
 
+def frames_of(
+    parts: Sequence[AssetMaterialized],
+    instance: Instance,
+    resources: Mapping[str, Any],
+    tell: Tell = lambda _: None,
+) -> list[Any]:
+    """Return several frames, and `tell` which one is read. Raises as `frame_of`."""
+    found = []
+    for number, one in enumerate(parts, 1):
+        count = f" ({number} of {len(parts)})" if len(parts) > 1 else ""
+        tell(f"reading {slot_name((one.asset, one.partition))}{count}")
+        found.append(frame_of(one, instance, resources))
+    return found
+
+
 def profile_of(
     parts: Sequence[AssetMaterialized],
     instance: Instance,
@@ -138,26 +153,26 @@ def profile_of(
     known = _kept(place)
     if known is not None:
         return known
-    found = profiled(list(_frames(parts, instance, resources, tell)), schema)
+    found = gathered(frames_of(parts, instance, resources, tell), schema).compacted()
     keep_profile(found, parts, instance, schema)
     return found
 
 
-def profiled(frames: Sequence[Any], schema: Any) -> Profile:
-    """Return the profile of frames together; of very many rows each gives its share to the sample."""
-    from mlorch.drift import profile
+def gathered(frames: Sequence[Any], schema: Any) -> Profile:
+    """Return frames together, with every value; of very many rows each gives its share to the sample."""
     from mlorch.drift.frames import MOST_ROWS, collected, sampled
+    from mlorch.drift.kinds import declared_kinds
+    from mlorch.drift.profile import read
 
     whole = [collected(one) for one in frames]
     rows = sum(len(one) for one in whole)
     if rows > MOST_ROWS:
         whole = [sampled(one, 0, round(MOST_ROWS * len(one) / rows)) for one in whole]
-    return replace(profile(concatenated(whole) if len(whole) > 1 else whole[0], schema), rows=rows)
+    together = concatenated(whole) if len(whole) > 1 else whole[0]
+    return replace(read(together, declared_kinds(schema)), rows=rows)
 
 
-def keep_profile(
-    found: Profile, parts: Sequence[AssetMaterialized], instance: Instance, schema: Any
-) -> None:
+def keep_profile(found: Profile, parts: Sequence[AssetMaterialized], instance: Instance, schema: Any) -> None:
     """Keep a profile for the next who asks for these versions; nowhere to keep it does no harm."""
     place = _place(parts, instance, schema)
     if place is None or place.exists():
@@ -192,15 +207,6 @@ def _place(parts: Sequence[AssetMaterialized], instance: Instance, schema: Any) 
     names = sorted(f"{one.partition}@{one.data_version}@{one.content_hash}" for one in parts)
     name = _digest([str(VERSION), str(schema and digest(schema)), *names])[:32]
     return instance.place[2] / _FOLDER / parts[0].asset / f"{name}.json.gz"
-
-
-def _frames(
-    parts: Sequence[AssetMaterialized], instance: Instance, resources: Mapping[str, Any], tell: Tell
-) -> Iterator[Any]:
-    for number, one in enumerate(parts, 1):
-        count = f" ({number} of {len(parts)})" if len(parts) > 1 else ""
-        tell(f"reading {slot_name((one.asset, one.partition))}{count}")
-        yield frame_of(one, instance, resources)
 
 
 def _below(graph: AssetGraph, asset: str) -> list[str]:

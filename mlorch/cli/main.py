@@ -14,6 +14,7 @@ from mlorch.cli.assets import assets
 from mlorch.cli.backfill import backfill, backfills
 from mlorch.cli.checks import checks
 from mlorch.cli.config import config
+from mlorch.cli.drift import drift
 from mlorch.cli.init import init
 from mlorch.cli.job import job
 from mlorch.cli.lineage import lineage
@@ -21,6 +22,7 @@ from mlorch.cli.load import load, restore
 from mlorch.cli.materialize import materialize
 from mlorch.cli.mirror import mirror
 from mlorch.cli.new import new
+from mlorch.cli.notify import notify
 from mlorch.cli.observe import observe, report
 from mlorch.cli.partitions import partitions
 from mlorch.cli.pools import pools
@@ -39,7 +41,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 fine, 1 a run failed, 2 something to put right, 3 a bug of mlorch.",
 )
-for one in (new, init, materialize, backfill, observe, status, lineage, load, restore, mirror, ui, version):
+for one in (
+    new,
+    init,
+    materialize,
+    backfill,
+    observe,
+    status,
+    lineage,
+    load,
+    restore,
+    drift,
+    mirror,
+    notify,
+    ui,
+    version,
+):
     app.command()(one)
 assets.command()(report)
 app.add_typer(assets, name="assets")

@@ -19,6 +19,9 @@ RETRY_NUMBER = "mlorch/retry_number"
 RESUMES = "mlorch/is_resume_retry"
 """"true" where the run makes only what those before it have not made."""
 
+WHY = "mlorch/why"
+"""Why a run was asked for, in a line; set by sensors that decide by what they see."""
+
 Strategy = Literal["FROM_FAILURE", "ALL_STEPS"]
 
 

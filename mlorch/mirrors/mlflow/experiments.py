@@ -51,6 +51,10 @@ class Experiments:
         self._load()
         return self._ids.get(self._name(asset))
 
+    def of(self, asset: str) -> str:
+        """Return the id of an asset's experiment, made now where it is not there yet."""
+        return self._ensure(asset, {"mlorch.role": "asset", "mlorch.asset": asset, **_KIND})
+
     def describe(self, origin: Origin) -> str:
         """Make an asset's experiment look as its latest materialization says; return its id."""
         event = origin.event

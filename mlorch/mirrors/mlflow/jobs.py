@@ -28,7 +28,7 @@ from mlorch.mirrors.mlflow.contents import (
 from mlorch.mirrors.mlflow.experiments import Experiments
 from mlorch.mirrors.mlflow.history import History, Origin
 from mlorch.mirrors.mlflow.lineage import JSON, MARKDOWN, span
-from mlorch.mirrors.mlflow.notes import job_note
+from mlorch.mirrors.mlflow.notes import job_note, why_it_ran
 from mlorch.mirrors.mlflow.outcomes import Outcome, outcome_of
 from mlorch.mirrors.mlflow.places import Place, Places
 from mlorch.mirrors.mlflow.summaries import job_json, job_markdown, job_name
@@ -51,7 +51,7 @@ class Jobs:
         """Return the job run, made now where it is not there yet."""
         place = self._places.job(run)
         if place is None:
-            tags = {**run.tags, **source_tags(run), ROLE: "job", RUN: run.run_id}
+            tags = {**run.tags, **source_tags(run), ROLE: "job", RUN: run.run_id, NOTE: why_it_ran(run)}
             backfill = self._backfills.of(run)
             if backfill is not None:
                 tags[PARENT] = self._backfills.open(backfill).run

@@ -6,9 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlorch.definitions.io import ValueStore
-from mlorch.events import AssetMaterialized, BackfillFinished, BackfillStarted, RunFinished, RunStarted
+from mlorch.events import (
+    AssetMaterialized,
+    BackfillFinished,
+    BackfillStarted,
+    DriftEvaluated,
+    RunFinished,
+    RunStarted,
+)
 from mlorch.log import EventLog, Record
 from mlorch.mirrors.mlflow.backfills import Backfills
+from mlorch.mirrors.mlflow.drift import Drift
 from mlorch.mirrors.mlflow.experiments import Experiments
 from mlorch.mirrors.mlflow.history import History
 from mlorch.mirrors.mlflow.jobs import Jobs
@@ -17,7 +25,7 @@ from mlorch.mirrors.mlflow.places import Places
 from mlorch.mirrors.mlflow.runs import Runs
 from mlorch.mirrors.mlflow.store import MlflowStore, connect, quiet
 
-TOLD = (AssetMaterialized, BackfillFinished, BackfillStarted, RunFinished, RunStarted)
+TOLD = (AssetMaterialized, BackfillFinished, BackfillStarted, DriftEvaluated, RunFinished, RunStarted)
 """The facts that something is written for when they come."""
 
 # What MLflow answers where the question was wrong; anything else may go better later.
@@ -76,7 +84,8 @@ class MlflowMirror:
             self._forget()
             if not _is_hopeless(error):
                 raise
-            step = getattr(record.event, "step", None) or f"run {getattr(record.event, 'run_id', '')}"
+            event = record.event
+            step = getattr(event, "step", None) or getattr(event, "drift_id", None) or f"run {event.run_id}"
             self.problems.append(f"{step}: {type(error).__name__}: {error}")
 
     def _write(self, record: Record) -> None:
@@ -91,6 +100,8 @@ class MlflowMirror:
             self._backfills.begin(record)
         elif isinstance(event, BackfillFinished):
             self._backfills.close(record)
+        elif isinstance(event, DriftEvaluated):
+            self._drift.write(event)
 
     def _forget(self) -> None:
         experiments = Experiments(self._client, self._store)
@@ -98,6 +109,7 @@ class MlflowMirror:
         self._history = History(self._log)
         self._backfills = Backfills(self._client, experiments, places, self._log)
         self._jobs = Jobs(self._client, experiments, places, self._backfills)
+        self._drift = Drift(self._client, experiments, places)
         models = Models(self._client, self._values, self._store.folder)
         self._runs = Runs(self._client, experiments, places, self._jobs, models)
 

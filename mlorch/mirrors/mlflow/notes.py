@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlorch.events import AssetMaterialized, StepFailed
+from mlorch.definitions.tags import WHY
+from mlorch.events import AssetMaterialized, RunStarted, StepFailed
 from mlorch.log import slot_name
 from mlorch.mirrors.mlflow.contents import TAG_LENGTH, cut
 from mlorch.mirrors.mlflow.history import Origin
@@ -21,6 +22,9 @@ _TRACEBACK = 1_500
 def run_note(origin: Origin, urls: Urls) -> str:
     """Return what changed since the materialization before, then what went in."""
     lines = [_what_changed(origin.event, origin.previous)]
+    why = origin.run is not None and why_it_ran(origin.run)
+    if why:
+        lines += ["", why]
     rows = upstream_rows(origin.direct, urls)
     if rows:
         lines += ["", *table(("upstream", "data version", "code version", "made"), rows[:_MOST_ROWS])]
@@ -40,13 +44,22 @@ def _what_changed(event: AssetMaterialized, previous: AssetMaterialized | None) 
     )
 
 
+def why_it_ran(run: RunStarted) -> str:
+    """Return why a sensor asked for a run, "" where nobody said."""
+    why, sensor = run.tags.get(WHY), run.tags.get("mlorch/sensor")
+    if not why:
+        return ""
+    return f"Why: {cell(why)}{f' (sensor {cell(sensor)})' if sensor else ''}."
+
+
 def job_note(outcome: Outcome, earlier: str | None = None) -> str:
-    """Return how a run ended: what failed and why, then the table of what it made.
+    """Return why a run ran and how it ended: what failed and why, then the table of what it made.
 
     `earlier` is the page of the run that it tries again.
     """
     end = outcome.end
-    lines = [f"{end.status}{': ' + end.reason if end.reason else ''}"]
+    why = why_it_ran(outcome.run)
+    lines = [*([why, ""] if why else []), f"{end.status}{': ' + end.reason if end.reason else ''}"]
     if earlier is not None:
         lines += ["", f"Tries [an earlier run]({earlier}) again."]
     for one in outcome.failed[:_MOST_FAILURES]:

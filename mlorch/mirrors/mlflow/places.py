@@ -95,6 +95,10 @@ class Places:
         name = event.materialization_id
         return self.materialization(name) or self._search(event.asset, name)
 
+    def drift(self, asset: str, drift_id: str) -> Place | None:
+        """Return the run of an evaluation of drift."""
+        return next(self._find(asset, {"mlorch.drift_id": drift_id}), None)
+
     def version(self, asset: str, partition: str | None, data_version: str) -> Place | None:
         """Return the newest run of an asset partition that shows this data version."""
         wanted = {"mlorch.data_version": data_version}
