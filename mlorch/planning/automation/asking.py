@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from mlorch.definitions.tags import WHY
 from mlorch.planning.automation.evaluating import Answer, Evaluation
 from mlorch.planning.automation.partitions import Subset
 from mlorch.planning.automation.targets import Targets
 from mlorch.planning.ticks import RunAsked
 
-WHY_TAG = "mlorch/why"
-"""Tag of a run that something asked for by itself: why, for people."""
-
 _FEW = 5
-"""Assets whose reasons are told."""
+"""Assets that are named."""
 
 
 def runs_asked(done: Evaluation, tags: Mapping[str, str]) -> tuple[RunAsked, ...]:
@@ -32,10 +30,10 @@ def runs_asked(done: Evaluation, tags: Mapping[str, str]) -> tuple[RunAsked, ...
 
 
 def reason(answer: Answer, subset: Subset) -> str:
-    """Return why partitions are requested, in a line: "eager: any_deps_updated (raw)"."""
+    """Return why partitions are requested, in a line: "eager, as any_deps_updated (raw)"."""
     causes = list(dict.fromkeys(_causes(answer, subset)))
-    name = answer.condition.label or "automation condition"
-    return f"{name}: {', '.join(causes)}" if causes else name
+    name = answer.condition.label or "its automation condition"
+    return f"{name}, as {', '.join(causes)}" if causes and causes != [name] else name
 
 
 def explained(done: Evaluation, answer: Answer) -> dict[str, object]:
@@ -60,19 +58,23 @@ def _run(done: Evaluation, names: list[str], key: str | None, tags: Mapping[str,
     assets = [name for name in names if not targets.is_check(name)]
     checks = [name for name in names if targets.is_check(name)]
     lone = [name for name in checks if str(targets.checks[name].asset_key) not in assets]
-    why = []
+    reasons: dict[str, list[str]] = {}
     for name in names:
         answer = done.answers.get(name)
         if answer is not None:
-            place = targets.partitions(name).subset([key])
-            why.append(f"{name}: {reason(answer, place)}" if len(names) > 1 else reason(answer, place))
-    several = why[:_FEW] + ([f"{len(why) - _FEW} more"] if len(why) > _FEW else [])
+            why = reason(answer, targets.partitions(name).subset([key]))
+            reasons.setdefault(why, []).append(name)
     return RunAsked(
         selection=tuple(assets),
         checks=tuple(lone),
         partition=key,
-        tags={**tags, WHY_TAG: "; ".join(several)},
+        tags={**tags, WHY: "; ".join(f"{_some(several)}: {why}" for why, several in reasons.items())},
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return ", ".join(names[:_FEW]) + more
 
 
 def _in_order(targets: Targets, requested: Mapping[str, Subset]) -> Iterator[str]:
@@ -90,12 +92,23 @@ def _causes(answer: Answer, subset: Subset) -> Iterator[str]:
     if not answer.true & subset:
         return
     if operation == "since":
-        yield from _causes(answer.answers[0], subset)
+        trigger = answer.answers[0]
+        if trigger.true & subset:
+            yield from _causes(trigger, subset)
+        else:
+            yield f"{_named(trigger)} before"
     elif operation.endswith(("_deps_match", "_checks_match")):
         names = ", ".join(one.name for one in answer.answers if one.true)
-        yield f"{answer.condition.label or operation} ({names})"
+        yield f"{_named(answer)} ({names})"
     elif operation in ("and", "or", "any_downstream_conditions"):
         for one in answer.answers:
             yield from _causes(one, subset)
     elif operation not in ("not", "in_latest_time_window"):
-        yield answer.condition.label or answer.condition.name
+        yield _named(answer)
+
+
+def _named(answer: Answer) -> str:
+    condition = answer.condition
+    if condition.label is None and condition.operation in ("and", "or"):
+        return f" {condition.operation} ".join(_named(one) for one in answer.answers)
+    return condition.label or condition.name
