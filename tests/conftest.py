@@ -47,3 +47,12 @@ def postgres(postgres_server: str) -> Iterator[str]:
     """The URL of an empty database of its own."""
     with database(postgres_server) as url:
         yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a log may be opened, in each kind of database: nothing is there yet."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgres")
+        return url
+    return f"sqlite:///{tmp_path / 'mlorch.db'}"

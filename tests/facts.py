@@ -45,7 +45,7 @@ _BY_ANNOTATION: Mapping[str, st.SearchStrategy[Any]] = {
     "Mapping[str, Json]": st.dictionaries(texts, json_values, max_size=4),
     "Mapping[str, Json] | None": st.none() | st.dictionaries(texts, json_values, max_size=4),
 }
-_BY_NAME = {"run_id": names, "asset": names, "partition": st.none() | names, "at": times}
+_BY_NAME = {"run_id": names, "name": names, "asset": names, "partition": st.none() | names, "at": times}
 
 
 def _any_of(cls: type[Event]) -> st.SearchStrategy[Event]:

@@ -8,8 +8,9 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,25 @@ def database(url: str) -> Iterator[str]:
     finally:
         with engine.connect() as connection:
             connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
+        engine.dispose()
+
+
+@contextmanager
+def schemas(url: str) -> Iterator[Callable[[], str]]:
+    """Give a function that makes an empty schema in a database and returns its URL; quicker than a database."""
+    import sqlalchemy as sa
+
+    engine, numbers = sa.create_engine(url, isolation_level="AUTOCOMMIT"), count()
+
+    def new() -> str:
+        name = f"s{next(numbers)}"
+        with engine.connect() as connection:
+            connection.execute(sa.text(f"CREATE SCHEMA {name}"))
+        return f"{url}&options=-csearch_path%3D{name}"
+
+    try:
+        yield new
+    finally:
         engine.dispose()
 
 

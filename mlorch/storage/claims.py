@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, tuple_, update
 
+from mlorch.storage.databases import Clock, of, reading, writing
 from mlorch.storage.leases import IsAlive
 from mlorch.storage.processes import birth_of, is_alive
-from mlorch.storage.sqlite import reading, writing
 from mlorch.storage.tables import claims, pools
 
 
@@ -76,17 +76,19 @@ class Claims(Protocol):
 
 
 class SqlClaims:
-    """Claims in a SQL database."""
+    """Claims in a SQL database, by the clock by which `SqlLeases` end."""
 
     def __init__(
         self,
         engine: Engine,
         birth_of: Callable[[int], str | None] = birth_of,
         is_alive: IsAlive = is_alive,
+        clock: Clock | None = None,
     ) -> None:
         self._engine = engine
         self._birth_of = birth_of
         self._is_alive = is_alive
+        self._clock = clock or of(engine).clock
 
     def ask(
         self, claimant: Claimant, limits: Mapping[str, int], priority: int, ttl: float, now: float
@@ -95,6 +97,7 @@ class SqlClaims:
             return True
         birth = self._birth_of(claimant.pid)
         with writing(self._engine) as connection:
+            now = self._clock(connection, now)
             living = self._bury(connection, now)
             others = [one for one in living if one.claimant != claimant[:2]]
             before = {one.name: one for one in living if one.claimant == claimant[:2]}
@@ -130,15 +133,16 @@ class SqlClaims:
                 connection.execute(_GIVE_ALL_BACK, {"owner_": owner})
             else:
                 connection.execute(_GIVE_BACK, {"owner_": owner, "item_": item})
-            _hold(connection, admit(self._bury(connection, now)))
+            _hold(connection, admit(self._bury(connection, self._clock(connection, now))))
 
     def all(self, now: float) -> list[Claim]:
         with reading(self._engine) as connection:
+            now = self._clock(connection, now)
             return sorted((one for one in _read(connection) if self._lives(one, now)), key=_rank)
 
     def pools(self) -> dict[str, int]:
         with reading(self._engine) as connection:
-            return {row.name: row.slots for row in connection.execute(select(pools).order_by(pools.c.name))}
+            return {row.name: row.slots for row in sorted(connection.execute(select(pools)))}
 
     def set_pool(self, name: str, slots: int | None) -> None:
         with writing(self._engine) as connection:

@@ -9,8 +9,8 @@ from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection, Engine, bindparam, delete, select, update
 
+from mlorch.storage.databases import Clock, adding, of, reading, replacing, writing
 from mlorch.storage.processes import birth_of, is_alive
-from mlorch.storage.sqlite import insert, reading, text_of, writing
 from mlorch.storage.tables import cancels, claims, holders, leases
 
 IsAlive = Callable[[int, str | None], bool | None]
@@ -117,23 +117,30 @@ class MemoryLeases:
 
 
 class SqlLeases:
-    """Leases in a SQL database, between all processes that open it."""
+    """Leases in a SQL database, between all processes that open it.
+
+    They end by the clock of the database, whatever `now` the callers give, where it is on a server.
+    """
 
     def __init__(
         self,
         engine: Engine,
         birth_of: Callable[[int], str | None] = birth_of,
         is_alive: IsAlive = is_alive,
+        clock: Clock | None = None,
     ) -> None:
         self._engine = engine
         self._birth_of = birth_of
         self._is_alive = is_alive
-        self._take = text_of(insert(leases).on_conflict_do_nothing(), engine)
+        self._clock = clock or of(engine).clock
+        self._take = adding(leases, engine, "ON CONFLICT DO NOTHING")
+        self._be_held = adding(holders, engine, replacing(holders))
+        self._cancel = adding(cancels, engine, "ON CONFLICT DO NOTHING")
 
     def acquire(self, names: Sequence[str], holder: Holder, ttl: float, now: float) -> dict[str, Holder]:
         try:
             with writing(self._engine) as connection:
-                self._hold(connection, names, holder, now + ttl)
+                self._hold(connection, names, holder, self._clock(connection, now) + ttl)
             return {}
         except _TakenError:
             # Seldom so; and nobody who writes is kept waiting while it is read who holds what.
@@ -146,12 +153,13 @@ class SqlLeases:
             if not conflicts:
                 for run_id in lost:
                     _forget(connection, run_id)
-                self._hold(connection, names, holder, now + ttl, some_are_mine=True)
+                expires = self._clock(connection, now) + ttl
+                self._hold(connection, names, holder, expires, some_are_mine=True)
             return conflicts
 
     def renew(self, holder: Holder, ttl: float, now: float) -> bool:
         with writing(self._engine) as connection:
-            until = {"run_id_": holder.run_id, "expires": now + ttl}
+            until = {"run_id_": holder.run_id, "expires": self._clock(connection, now) + ttl}
             connection.execute(_RENEW_CLAIMS, until)
             return connection.execute(_RENEW, until).rowcount > 0
 
@@ -162,12 +170,13 @@ class SqlLeases:
 
     def runs(self, now: float) -> set[str]:
         with reading(self._engine) as connection:
-            return _living(_read_held(connection), now, self._is_alive)
+            return _living(_read_held(connection), self._clock(connection, now), self._is_alive)
 
     def cancel(self, run_id: str, reason: str, now: float) -> None:
         with writing(self._engine) as connection:
-            connection.execute(delete(cancels).where(cancels.c.at < now - _REMEMBERED))
-            connection.execute(_CANCEL, {"run_id": run_id, "reason": reason, "at": now})
+            at = self._clock(connection, now)
+            connection.execute(delete(cancels).where(cancels.c.at < at - _REMEMBERED))
+            connection.exec_driver_sql(self._cancel, (run_id, reason, at))
 
     def canceled(self) -> dict[str, str]:
         with reading(self._engine) as connection:
@@ -183,7 +192,7 @@ class SqlLeases:
         some_are_mine: bool = False,
     ) -> None:
         values = (*astuple(holder), self._birth_of(holder.pid), expires)
-        connection.execute(_HOLD, dict(zip(holders.c.keys(), values, strict=True)))
+        connection.exec_driver_sql(self._be_held, values)
         rows = [(name, holder.run_id) for name in dict.fromkeys(names)]
         if rows:
             taken = connection.exec_driver_sql(self._take, rows).rowcount
@@ -198,7 +207,7 @@ class SqlLeases:
             query = query.where(leases.c.name.in_(names))
         others = {row.name: row.run_id for row in connection.execute(query)}
         wanted = {name: others[name] for name in names if name in others}
-        return _judge(wanted, _read_held(connection), now, self._is_alive)
+        return _judge(wanted, _read_held(connection), self._clock(connection, now), self._is_alive)
 
 
 class _TakenError(Exception):
@@ -224,14 +233,7 @@ _RENEW_CLAIMS = (
 _FORGET_LEASES = delete(leases).where(leases.c.run_id == bindparam("run_id_"))
 _FORGET_HOLDER = delete(holders).where(holders.c.run_id == bindparam("run_id_"))
 _FORGET_CANCEL = delete(cancels).where(cancels.c.run_id == bindparam("run_id_"))
-_CANCEL = insert(cancels).on_conflict_do_nothing()
 _CANCELED = select(cancels)
-
-_INSERT = insert(holders)
-_HOLD = _INSERT.on_conflict_do_update(
-    index_elements=["run_id"],
-    set_={one.name: _INSERT.excluded[one.name] for one in holders.c if not one.primary_key},
-)
 
 
 def _judge(

@@ -8,13 +8,13 @@ from sqlalchemy import Connection, Engine, insert, inspect, select
 from sqlalchemy.exc import DatabaseError
 
 from mlorch.errors import StorageError
-from mlorch.storage.sqlite import copy, prepare, reading, writing
+from mlorch.storage.databases import name_of, of, reading, writing
 from mlorch.storage.tables import HEAD, REVISIONS, metadata, revision
 
 _BASE = ""
 
 
-def revision_of(engine: Engine) -> str | None:
+def _revision_of(engine: Engine) -> str | None:
     """Return the revision of the schema: "" before the first one, None in an empty database."""
     try:
         with reading(engine) as connection:
@@ -24,22 +24,29 @@ def revision_of(engine: Engine) -> str | None:
             return _revision(connection)
 
 
-def settle(engine: Engine, path: Path) -> None:
-    """Bring the schema to this version's. Raises StorageError where it is another's."""
-    found = revision_of(engine)
+def settle(engine: Engine, *, make: bool) -> bool:
+    """Bring the schema to this version's, and say whether there is one, which `make` sees to.
+
+    Raises StorageError where it is another's.
+    """
+    found = _revision_of(engine)
     if found is None:
-        _make(engine, path)
-    elif found in (_BASE, *REVISIONS[:-1]):
-        _upgrade(engine, path)
+        if make:
+            _make(engine)
+        return make
+    if found in (_BASE, *REVISIONS[:-1]):
+        _upgrade(engine)
     elif found != HEAD:
+        name = name_of(engine.url)
         known = f"its schema is at revision {found!r}, this mlorch knows those up to {HEAD!r}"
         if found.isdecimal():
-            raise StorageError(f"{path} is of a newer mlorch: {known}. Install the newer mlorch")
-        raise StorageError(f"{path} is another program's database: {known}. Choose another file")
+            raise StorageError(f"{name} is of a newer mlorch: {known}. Install the newer mlorch")
+        raise StorageError(f"{name} is another program's database: {known}. Choose another one")
+    return True
 
 
-def _make(engine: Engine, path: Path) -> None:
-    prepare(path)
+def _make(engine: Engine) -> None:
+    of(engine).prepare(engine)
     with writing(engine) as connection:
         # Another process may have been faster.
         if _revision(connection) is None:
@@ -48,14 +55,14 @@ def _make(engine: Engine, path: Path) -> None:
             connection.execute(insert(revision), {"version_num": HEAD})
 
 
-def _upgrade(engine: Engine, path: Path) -> None:
+def _upgrade(engine: Engine) -> None:
     from alembic import command
     from alembic.config import Config
 
     with writing(engine) as connection:
         if _revision(connection) == HEAD:
             return
-        copy(path, path.with_name(f"{path.name}.before-{HEAD}"))
+        of(engine).copy(engine, f".before-{HEAD}")
         config = Config(attributes={"connection": connection})
         folder = str(Path(__file__).with_name("migrations"))
         config.set_main_option("script_location", folder.replace("%", "%%"))
@@ -69,7 +76,7 @@ def _revision(connection: Connection) -> str | None:
         return None
     if revision.name not in names:
         raise StorageError(
-            f"{connection.engine.url.database} is another program's database: it has the table {names[0]!r}, "
-            f"and none {revision.name!r}. Choose another file"
+            f"{name_of(connection.engine.url)} is another program's database: it has the table {names[0]!r}, "
+            f"and none {revision.name!r}. Choose another one"
         )
     return connection.scalar(select(revision)) or _BASE

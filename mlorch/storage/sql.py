@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
-import errno
-import json
-import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Executable, bindparam, func, make_url, select
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import Connection, Engine, Executable, bindparam, func, select, text
 
 from mlorch.errors import AlreadyDoneError, StorageError
 from mlorch.events import AssetMaterialized, AssetObserved, Event, Json
 from mlorch.log import LATEST_KINDS, Record, Slot, slots_of
 from mlorch.storage import schema, tables
 from mlorch.storage.bodies import SOME, Encoder, decode, decode_shared, no_collection
-from mlorch.storage.sqlite import LATEST_OF_SLOTS, connect, explained, insert, reading, text_of, writing
+from mlorch.storage.databases import (
+    adding,
+    connect,
+    explained,
+    name_of,
+    of,
+    reading,
+    replacing,
+    url_of,
+    writing,
+)
 
 
 def open_log(where: str | Path) -> SqlLog:
-    """Open the log in a database, given as a path or a URL (`sqlite:///path`), to append to it.
+    """Open the log in a database, to append to it.
 
-    What is missing is made; an older schema is upgraded, and a copy of the older file kept beside. Raises
-    StorageError where the database can't be written, is damaged, or is of a newer mlorch or another program;
-    it then stays as it was.
+    `where` is a path, or a URL as `sqlite:///path` or `postgresql+psycopg://user@host/database`. What is
+    missing is made; an older schema is upgraded, and a copy of an older file kept beside. Raises StorageError
+    where the database can't be reached or written, is damaged, or is of a newer mlorch or another program; it
+    then stays as it was.
     """
-    path = _path(where)
-    _require_writable(path)
-    return _open(path)
+    engine = connect(url_of(where), to_write=True)
+    log = _opened(engine, make=True) if engine is not None else None
+    assert log is not None
+    return log
 
 
 def find_log(where: str | Path) -> SqlLog | None:
@@ -38,8 +46,8 @@ def find_log(where: str | Path) -> SqlLog | None:
 
     Raises StorageError as `open_log` does.
     """
-    path = _path(where)
-    return _open(path) if _size(path) else None
+    engine = connect(url_of(where), to_write=False)
+    return _opened(engine, make=False) if engine is not None else None
 
 
 class SqlLog:
@@ -51,10 +59,10 @@ class SqlLog:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._appending = Lock()
-        self._append = text_of(insert(tables.events), engine)
-        self._intern = text_of(insert(tables.interned).on_conflict_do_nothing(), engine)
-        self._point = text_of(_POINT, engine)
-        self._use = text_of(insert(tables.once), engine)
+        self._append = adding(tables.events, engine)
+        self._intern = adding(tables.interned, engine, "ON CONFLICT DO NOTHING")
+        self._point = adding(tables.latest, engine, replacing(tables.latest))
+        self._use = adding(tables.once, engine)
         self._kept: set[str] = set()
         self._shared: dict[str, Json] = {}
 
@@ -131,7 +139,8 @@ class SqlLog:
             named = {
                 (asset, partition or "") for asset, partition in slots if assets is None or asset in assets
             }
-            queries, values["slots"] = [LATEST_OF_SLOTS], json.dumps(sorted(named))
+            of_slots, more = of(self.engine).latest_of(sorted(named))
+            queries, values = [of_slots], {**values, **more}
         elif assets is not None:
             queries = [query.where(tables.latest.c.asset.in_(some)) for some in _chunks(assets)]
         with no_collection(), reading(self.engine) as connection:
@@ -167,7 +176,7 @@ class SqlLog:
                 )
         except (KeyError, TypeError, ValueError) as error:
             raise StorageError(
-                f"{self.engine.url.database} has a record that can't be read ({error!r}). If a newer mlorch "
+                f"{name_of(self.engine.url)} has a record that can't be read ({error!r}). If a newer mlorch "
                 "wrote it, install that; if somebody changed it, put back a copy of the database"
             ) from error
 
@@ -193,16 +202,9 @@ _CHUNK = 500
 
 _LAST = select(func.max(tables.events.c.seq))
 
-_POSITION = insert(tables.positions)
-_ADVANCE = _POSITION.on_conflict_do_update(
-    index_elements=["follower"],
-    set_={"seq": _POSITION.excluded.seq},
-    where=_POSITION.excluded.seq > tables.positions.c.seq,
-)
-
-_POINTER = insert(tables.latest)
-_POINT = _POINTER.on_conflict_do_update(
-    index_elements=["kind", "asset", "partition"], set_={"seq": _POINTER.excluded.seq}
+_ADVANCE = text(
+    "INSERT INTO positions (follower, seq) VALUES (:follower, :seq) "
+    "ON CONFLICT (follower) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > positions.seq"
 )
 
 _COLUMNS = len(tables.events.c)
@@ -231,45 +233,12 @@ def _chunks(values: Collection[str]) -> list[list[str]]:
     return [names[at : at + _CHUNK] for at in range(0, len(names), _CHUNK)]
 
 
-def _open(path: Path) -> SqlLog:
-    engine = connect(path)
+def _opened(engine: Engine, *, make: bool) -> SqlLog | None:
+    is_there = False
     try:
         with explained(engine):
-            schema.settle(engine, path)
-    except BaseException:
-        engine.dispose()
-        raise
-    return SqlLog(engine)
-
-
-def _path(where: str | Path) -> Path:
-    if isinstance(where, Path) or "://" not in where:
-        return Path(where)
-    try:
-        url = make_url(where)
-    except ArgumentError as error:
-        raise StorageError(f"{where!r} is no URL of a database; one is sqlite:///path/of/file.db") from error
-    if url.get_backend_name() != "sqlite" or not url.database:
-        raise StorageError(f"{url} is no file of SQLite, in which the log is kept: sqlite:///path/of/file.db")
-    return Path(url.database)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
-    except OSError as error:
-        raise StorageError(f"{path} can't be read: {error.strerror}") from error
-
-
-def _require_writable(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise
-        raise StorageError(f"the folder {path.parent} can't be made: {error.strerror}") from error
-    for place in (path.parent, path):
-        if place.exists() and not os.access(place, os.W_OK):
-            raise StorageError(f"{place} can't be written: get the permission to, or choose another place")
+            is_there = schema.settle(engine, make=make)
+    finally:
+        if not is_there:
+            engine.dispose()
+    return SqlLog(engine) if is_there else None

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Mapping
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Insert, Table, create_engine, event, text
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import URL, Connection, Engine, Executable, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from mlorch.errors import StorageError
 
-_PATIENCE = 30.0
-"""Seconds to wait for others who write."""
+READING: Mapping[str, Any] = {}
+WRITING: Mapping[str, Any] = {"writes": True}
 
 
-def connect(path: Path) -> Engine:
+def connect(url: URL, *, to_write: bool) -> Engine | None:
     """Return an engine for the file; it is opened, or made, when it is first used."""
+    path = Path(url.database or "")
+    if to_write:
+        _require_writable(path)
+    elif not _size(path):
+        return None
     database, query = str(path), {}
     if path.exists() and not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
         # A reader, too, makes files beside a database in WAL mode, unless told that nobody writes.
@@ -33,66 +39,9 @@ def connect(path: Path) -> Engine:
     return engine
 
 
-@contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
-    """Give a transaction that reads one state of the database, whoever writes meanwhile."""
-    with explained(engine), engine.begin() as connection:
-        yield connection
-
-
-@contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """Give a transaction that no other overlaps; at the end of the block it is kept whole, or not at all."""
-    with explained(engine), engine.connect().execution_options(writes=True) as connection, connection.begin():
-        yield connection
-
-
-def insert(table: Table) -> sqlite.Insert:
-    """Return an insert that can be told what to do where the row is there already."""
-    return sqlite.insert(table)
-
-
-def text_of(statement: Insert, engine: Engine) -> str:
-    """Return the statement for `exec_driver_sql` with rows in the order of the table's columns.
-
-    SQLAlchemy's own way, from dicts, takes as long again as the database.
-    """
-    return str(statement.compile(dialect=engine.dialect))
-
-
-LATEST_OF_SLOTS = text(
-    """
-    SELECT events.*, latest.asset, latest.partition
-    FROM json_each(:slots) AS slots CROSS JOIN latest CROSS JOIN events
-    WHERE latest.kind = :kind
-      AND latest.asset = json_extract(slots.value, '$[0]')
-      AND latest.partition = json_extract(slots.value, '$[1]')
-      AND events.seq = latest.seq
-    """
-)
-"""The latest facts for `slots`, JSON such as [["asset", "partition"]]. CROSS says in which order to look: by
-itself, and for IN with pairs as well, SQLite would go through all slots of the kind."""
-
-
-@contextmanager
-def explained(engine: Engine) -> Iterator[None]:
-    """Turn what SQLite complains of into a StorageError, or an OSError where the disk is full or fails."""
-    try:
-        yield
-    except (DBAPIError, sqlite3.Error) as error:
-        code = _code(error.orig if isinstance(error, DBAPIError) else error)
-        path = str(engine.url.database).removeprefix("file://")
-        if code in _OS_ERRORS:
-            number = _OS_ERRORS[code]
-            raise OSError(number, os.strerror(number), path) from error
-        if code in _REASONS:
-            raise StorageError(f"{path} {_REASONS[code]}") from error
-        raise
-
-
-def prepare(path: Path) -> None:
+def prepare(engine: Engine) -> None:
     """Make a file, or take an empty one, in which readers go on while one process writes."""
-    with closing(sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(_file(engine), timeout=_PATIENCE, isolation_level=None)) as connection:
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
@@ -106,11 +55,46 @@ def prepare(path: Path) -> None:
                 return
 
 
-def copy(path: Path, to: Path) -> None:
-    """Write a whole copy of the database to the file `to`, whatever other processes do meanwhile."""
+def copy(engine: Engine, suffix: str) -> None:
+    """Write a whole copy of the file beside it, whatever other processes do meanwhile."""
+    path = _file(engine)
+    to = path.with_name(path.name + suffix)
     with closing(sqlite3.connect(path, timeout=_PATIENCE)) as source, closing(sqlite3.connect(to)) as target:
         source.backup(target)
 
+
+def clock(connection: Connection, now: float) -> float:
+    """Return the caller's own time: all who open the file are on one machine."""
+    return now
+
+
+def latest_of(slots: Collection[tuple[str, str]]) -> tuple[Executable, dict[str, Any]]:
+    return _LATEST_OF_SLOTS, {"slots": json.dumps(list(slots))}
+
+
+def explain(name: str, error: Exception) -> Exception | None:
+    code = _code(error.orig if isinstance(error, DBAPIError) else error)
+    if code in _OS_ERRORS:
+        number = _OS_ERRORS[code]
+        return OSError(number, os.strerror(number), name)
+    return StorageError(f"{name} {_REASONS[code]}") if code in _REASONS else None
+
+
+_PATIENCE = 30.0
+"""Seconds to wait for others who write."""
+
+_LATEST_OF_SLOTS = text(
+    """
+    SELECT events.*, latest.asset, latest.partition
+    FROM json_each(:slots) AS slots CROSS JOIN latest CROSS JOIN events
+    WHERE latest.kind = :kind
+      AND latest.asset = json_extract(slots.value, '$[0]')
+      AND latest.partition = json_extract(slots.value, '$[1]')
+      AND events.seq = latest.seq
+    """
+)
+"""`slots` is JSON such as [["asset", "partition"]]. CROSS says in which order to look: by itself, and for IN
+with pairs as well, SQLite would go through all slots of the kind."""
 
 _OS_ERRORS = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_IOERR: errno.EIO}
 
@@ -141,3 +125,28 @@ def _begun(connection: Connection) -> None:
     # A transaction that read before it writes would fail instead of waiting, and give numbers twice.
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _file(engine: Engine) -> Path:
+    return Path(engine.url.database or "")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise StorageError(f"{path} can't be read: {error.strerror}") from error
+
+
+def _require_writable(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        raise StorageError(f"the folder {path.parent} can't be made: {error.strerror}") from error
+    for place in (path.parent, path):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise StorageError(f"{place} can't be written: get the permission to, or choose another place")

@@ -6,12 +6,27 @@ needs none: fields that are not in a row take their defaults.
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Double, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 REVISIONS = ("0001", "0002", "0003")
 """Every revision of the schema, oldest first: importing alembic to ask it would take 0.2 s."""
 
 HEAD = REVISIONS[-1]
+
+Whole = BigInteger().with_variant(Integer, "sqlite")
+"""A whole number of eight bytes, as SQLite's INTEGER is."""
 
 metadata = MetaData(
     naming_convention={"pk": "pk_%(table_name)s", "fk": "fk_%(table_name)s_%(column_0_N_name)s"}
@@ -20,7 +35,7 @@ metadata = MetaData(
 events = Table(
     "events",
     metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Whole, primary_key=True, autoincrement=False),
     Column("kind", Text, nullable=False),
     Column("run_id", Text),
     Column("at", Double, nullable=False),
@@ -39,7 +54,7 @@ latest = Table(
     Column("kind", Text, primary_key=True),
     Column("asset", Text, primary_key=True),
     Column("partition", Text, primary_key=True),
-    Column("seq", Integer, nullable=False),
+    Column("seq", Whole, nullable=False),
     sqlite_with_rowid=False,
 )
 """The number of each slot's newest fact of each of LATEST_KINDS; `partition` is "" where there is none."""
@@ -48,7 +63,7 @@ once = Table(
     "once",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("seq", Integer, nullable=False),
+    Column("seq", Whole, nullable=False),
     sqlite_with_rowid=False,
 )
 """Names of what is done a single time, each with the last number of the log when it was."""
@@ -66,7 +81,7 @@ positions = Table(
     "positions",
     metadata,
     Column("follower", Text, primary_key=True),
-    Column("seq", Integer, nullable=False),
+    Column("seq", Whole, nullable=False),
     sqlite_with_rowid=False,
 )
 """The last number that each follower of the log is done with."""
@@ -101,8 +116,8 @@ claims = Table(
     Column("name", Text, primary_key=True),
     Column("owner", Text, primary_key=True),
     Column("item", Text, primary_key=True),
-    Column("slots", Integer, nullable=False),
-    Column("priority", Integer, nullable=False),
+    Column("slots", Whole, nullable=False),
+    Column("priority", Whole, nullable=False),
     Column("since", Double, nullable=False),
     Column("is_held", Boolean, nullable=False),
     Column("host", Text, nullable=False),
@@ -117,7 +132,7 @@ pools = Table(
     "pools",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("slots", Integer, nullable=False),
+    Column("slots", Whole, nullable=False),
     sqlite_with_rowid=False,
 )
 """The sizes of pools that were set by command."""

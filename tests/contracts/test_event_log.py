@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
 from threading import Barrier, Thread
@@ -30,6 +30,7 @@ from mlorch.log import EventLog, MemoryLog, Record, Slot, follow, number, slots_
 from mlorch.storage.sql import open_log
 from tests import facts
 from tests.facts import made, run_started, started
+from tests.postgres import schemas
 
 NewLog = Callable[[], EventLog]
 
@@ -39,28 +40,23 @@ any_log = settings(
 )
 
 
-@contextmanager
-def _memory(_folder: Path) -> Iterator[NewLog]:
-    yield MemoryLog
-
-
-@contextmanager
-def _sqlite(folder: Path) -> Iterator[NewLog]:
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def new_log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewLog]:
+    """Makes an empty log, each time another one."""
+    if request.param == "memory":
+        yield MemoryLog
+        return
     numbers = count()
     with ExitStack() as stack:
+        new_schema = None
+        if request.param == "postgresql":
+            new_schema = stack.enter_context(schemas(request.getfixturevalue("postgres")))
 
         def new() -> EventLog:
-            log = open_log(folder / f"{next(numbers)}.db")
+            log = open_log(new_schema() if new_schema is not None else tmp_path / f"{next(numbers)}.db")
             stack.callback(log.close)
             return log
 
-        yield new
-
-
-@pytest.fixture(params=[_memory, _sqlite], ids=["memory", "sqlite"])
-def new_log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewLog]:
-    """Makes an empty log, each time another one."""
-    with request.param(tmp_path) as new:
         yield new
 
 

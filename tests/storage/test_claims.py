@@ -22,9 +22,9 @@ ELSEWHERE = 2**30
 
 
 @pytest.fixture
-def claims(tmp_path: Path) -> Iterator[Claims]:
-    with closing(open_log(tmp_path / "mlorch.db")) as log:
-        yield SqlClaims(log.engine)
+def claims(place: str) -> Iterator[Claims]:
+    with closing(open_log(place)) as log:
+        yield SqlClaims(log.engine, clock=lambda _connection, now: now)
 
 
 def ask(claims: Claims, owner: str, now: float = 100, *, pid: int = ELSEWHERE, **limits: int) -> bool:

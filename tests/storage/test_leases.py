@@ -13,22 +13,30 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from sqlalchemy import Connection
 
 from mlorch.storage.leases import Holder, Leases, MemoryLeases, SqlLeases
 from mlorch.storage.sql import open_log
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def leases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Leases]:
     if request.param == "memory":
         yield MemoryLeases()
         return
-    with closing(open_log(tmp_path / "mlorch.db")) as log:
-        yield SqlLeases(log.engine)
+    is_served = request.param == "postgresql"
+    where = request.getfixturevalue("postgres") if is_served else tmp_path / "mlorch.db"
+    with closing(open_log(where)) as log:
+        yield SqlLeases(log.engine, clock=as_told)
 
 
 def holder(run_id: str, pid: int = 2**30) -> Holder:
     return Holder(run_id, "host", pid, "mlorch materialize", 100.0)
+
+
+def as_told(_connection: Connection, now: float) -> float:
+    """The time that a test says it is, in place of a server's."""
+    return now
 
 
 ONE, TWO = holder("one"), holder("two")

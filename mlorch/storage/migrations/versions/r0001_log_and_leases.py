@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from alembic import op
-from sqlalchemy import Column, Double, ForeignKeyConstraint, Integer, PrimaryKeyConstraint, String, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKeyConstraint,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Text,
+)
 
 revision = "0001"
 down_revision = None
+
+Whole = BigInteger().with_variant(Integer, "sqlite")
 
 
 def upgrade() -> None:
     op.create_table(
         "events",
-        Column("seq", Integer, autoincrement=False, nullable=False),
+        Column("seq", Whole, autoincrement=False, nullable=False),
         Column("kind", Text, nullable=False),
         Column("run_id", Text),
         Column("at", Double, nullable=False),
@@ -29,7 +40,7 @@ def upgrade() -> None:
         Column("kind", Text, nullable=False),
         Column("asset", Text, nullable=False),
         Column("partition", Text, nullable=False),
-        Column("seq", Integer, nullable=False),
+        Column("seq", Whole, nullable=False),
         PrimaryKeyConstraint("kind", "asset", "partition", name="pk_latest"),
         sqlite_with_rowid=False,
     )
@@ -43,7 +54,7 @@ def upgrade() -> None:
     op.create_table(
         "positions",
         Column("follower", Text, nullable=False),
-        Column("seq", Integer, nullable=False),
+        Column("seq", Whole, nullable=False),
         PrimaryKeyConstraint("follower", name="pk_positions"),
         sqlite_with_rowid=False,
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from alembic import op
-from sqlalchemy import Boolean, Column, Double, Integer, PrimaryKeyConstraint, Text
+from sqlalchemy import BigInteger, Boolean, Column, Double, Integer, PrimaryKeyConstraint, Text
 
 revision = "0002"
 down_revision = "0001"
+
+Whole = BigInteger().with_variant(Integer, "sqlite")
 
 
 def upgrade() -> None:
@@ -15,8 +17,8 @@ def upgrade() -> None:
         Column("name", Text, nullable=False),
         Column("owner", Text, nullable=False),
         Column("item", Text, nullable=False),
-        Column("slots", Integer, nullable=False),
-        Column("priority", Integer, nullable=False),
+        Column("slots", Whole, nullable=False),
+        Column("priority", Whole, nullable=False),
         Column("since", Double, nullable=False),
         Column("is_held", Boolean, nullable=False),
         Column("host", Text, nullable=False),
@@ -29,7 +31,7 @@ def upgrade() -> None:
     op.create_table(
         "pools",
         Column("name", Text, nullable=False),
-        Column("slots", Integer, nullable=False),
+        Column("slots", Whole, nullable=False),
         PrimaryKeyConstraint("name", name="pk_pools"),
         sqlite_with_rowid=False,
     )
