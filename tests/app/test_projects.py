@@ -10,6 +10,8 @@ from mlorch import (
     AssetSpec,
     Definitions,
     Instance,
+    ScheduleDefinition,
+    SensorDefinition,
     asset,
     asset_check,
     define_asset_job,
@@ -104,3 +106,21 @@ def test_what_is_not_complete_runs_nothing_and_says_what_is_missing():
     ):
         with pytest.raises(MissingDefinitionError, match="asset 'b': no asset produces its argument 'a'"):
             ask()
+
+
+def test_schedules_and_sensors_are_had_by_name():
+    daily = ScheduleDefinition("daily", target=[a], cron_schedule="@daily")
+    arrivals = SensorDefinition("arrivals", evaluation_fn=print)
+    definitions = Definitions([a], schedules=[daily], sensors=[arrivals])
+    assert definitions.get_schedule_def("daily") is daily
+    assert definitions.resolve_sensor_def("arrivals") is arrivals
+    with pytest.raises(InvalidDefinitionError, match="no schedule 'dail'; did you mean 'daily'"):
+        definitions.resolve_schedule_def("dail")
+    with pytest.raises(InvalidDefinitionError, match="no sensor 'arrival'; did you mean 'arrivals'"):
+        definitions.get_sensor_def("arrival")
+
+
+def test_a_target_that_names_no_asset_is_refused_where_selections_are():
+    wrong = ScheduleDefinition("daily", target="aa", cron_schedule="@daily")
+    with pytest.raises(InvalidDefinitionError, match=r"the target of schedule 'daily': .*'aa'"):
+        Definitions.validate_loadable(Definitions([a], schedules=[wrong]))

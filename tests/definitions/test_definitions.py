@@ -86,6 +86,14 @@ def test_jobs_are_those_given_and_those_that_schedules_and_sensors_bring():
     assert definitions.job("other") is other
 
 
+def test_every_job_of_a_sensor_is_a_job_of_the_definitions():
+    others = [define_asset_job("weekly"), define_asset_job("monthly")]
+    definitions = Definitions(
+        sensors=[SensorDefinition("s", evaluation_fn=print, jobs=[*others, "nightly"])], jobs=[JOB]
+    )
+    assert set(definitions.jobs) == {"nightly", "weekly", "monthly"}
+
+
 def test_an_unknown_job_is_named_with_the_nearest():
     with pytest.raises(InvalidDefinitionError, match="there is no job 'nightli'; did you mean 'nightly'"):
         Definitions(jobs=[JOB]).job("nightli")
@@ -101,6 +109,14 @@ def test_an_unknown_job_is_named_with_the_nearest():
         (
             {"sensors": [SensorDefinition(name="s", evaluation_fn=print, job="gone")]},
             "'s' runs the job 'gone', which is not declared",
+        ),
+        (
+            {"sensors": [SensorDefinition(name="s", evaluation_fn=print, jobs=[JOB, "gone"])]},
+            "sensor 's' runs the job 'gone', which is not declared",
+        ),
+        (
+            {"sensors": [SensorDefinition("s", evaluation_fn=print, required_resource_keys={"api"})]},
+            "sensor 's' takes the resource 'api', which the definitions do not give",
         ),
         ({"jobs": [JOB, define_asset_job("nightly")]}, "the job 'nightly' is declared twice; rename one"),
         (
