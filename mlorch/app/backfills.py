@@ -172,7 +172,7 @@ def cancel_backfill(instance: Instance, name: str, *, patience: float = 10.0) ->
         raise UserError(f"backfill {found.backfill_id} has ended already: {found.status}")
     reason = canceled_by()
     if not found.is_alive:
-        _close(found, f"its process had died; {reason}", is_over=True)
+        close_backfill(found, "CANCELED", f"its process had died; {reason}")
         return Canceled(found.backfill_id, "DEAD")
     instance.leases.cancel(found.backfill_id, reason, time.time())
     deadline = time.monotonic() + patience
@@ -210,7 +210,7 @@ def resume_backfill(
                 "give it again with --config"
             )
         request = replace(request, run_config=started.config)
-    _close(found, "its process died; the backfill was resumed")
+    found.instance.log.append(_ends(found, "CANCELED", "its process died; the backfill was resumed"))
     made = found.made
     rest = Backfill(
         found.backfill_id,
@@ -222,15 +222,15 @@ def resume_backfill(
     return carry_out_backfill(definitions, instance, request, rest, listener)
 
 
-def _close(found: BackfillView, reason: str, *, is_over: bool = False) -> None:
-    """Say of the runs that a dead process left open that they are over, and maybe of the backfill."""
-    at, status = time.time(), "CANCELED"
-    ends: list[Event] = [
-        RunFinished(run_id=run_id, at=at, status=status, reason=reason) for run_id in found.open_runs
+def close_backfill(found: BackfillView, status: str, reason: str) -> None:
+    """Say of a backfill whose process died, and of the runs that it left open, that they are over."""
+    end = BackfillFinished(
+        run_id=found.backfill_id, at=time.time(), status=status, counts=found.counts, reason=reason
+    )
+    found.instance.log.append([*_ends(found, status, reason), end])
+
+
+def _ends(found: BackfillView, status: str, reason: str) -> list[Event]:
+    return [
+        RunFinished(run_id=run_id, at=time.time(), status=status, reason=reason) for run_id in found.open_runs
     ]
-    if is_over:
-        counts = found.counts
-        ends.append(
-            BackfillFinished(run_id=found.backfill_id, at=at, status=status, counts=counts, reason=reason)
-        )
-    found.instance.log.append(ends)

@@ -1,4 +1,4 @@
-"""Telling MLflow and DVC, from the side of the command: a process that does it beside the work."""
+"""Telling MLflow, DVC and people, from the side of the command: a process that does it beside the work."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from mlorch.app.notifying import notices_waiting, notifier_names
 from mlorch.errors import NotFoundError
 from mlorch.events import AssetMaterialized
 from mlorch.mirrors.mlflow import MlflowStore, materialization_in
@@ -41,22 +42,22 @@ class Mirroring:
 
 @contextmanager
 def mirroring(settings: Settings, *, wait: bool, tell: Tell, again: bool = False) -> Iterator[Mirroring]:
-    """Have what happens within the block told to MLflow and DVC by a process of its own.
+    """Have what happens within the block told to MLflow, DVC and people by a process of its own.
 
     After the block, wait until it has told everything, with a line now and then; without `wait`, where the
     block raises, or when interrupted, it goes on in the background. Raises InvalidConfigError for a store
     that can't be one; whatever else goes wrong only delays what is told.
     """
     state = Mirroring()
-    if not (settings.mlflow.enabled or settings.dvc.enabled):
+    if not is_told(settings):
         yield state
         return
     if settings.mlflow.enabled:
         store_of(settings)
     try:
-        process = _start(settings, again=again)
+        process = follow_beside(settings, again=again)
     except OSError as error:
-        tell(f"MLflow and DVC are not told now: {error}; `mlorch mirror` catches up")
+        tell(f"nobody is told now: {error}; `mlorch mirror` catches up")
         state.is_complete = False
         yield state
         return
@@ -79,24 +80,44 @@ def mirror_now(settings: Settings, tell: Tell, *, again: bool = False) -> bool:
 
 
 COUNTED = 1_000
-"""Materializations that wait; to count more of them takes noticeably long."""
+"""What waits; to count more takes noticeably long."""
 
 
-def waiting(settings: Settings, log: EventLog) -> dict[str, int]:
-    """Return by tool how many materializations wait to be told, counting no further than COUNTED."""
+class Waiting(NamedTuple):
+    """What one of those who are told does not know yet."""
+
+    untold: int
+    """Counted no further than COUNTED."""
+    what: str
+    """"materializations" or "notices"."""
+
+    def __str__(self) -> str:
+        return f"{self.untold:,} {self.what}{' or more' if self.untold >= COUNTED else ''}"
+
+
+def waiting(settings: Settings, log: EventLog) -> dict[str, Waiting]:
+    """Return by tool, or by notifier, how much waits to be told."""
     positions = {}
     if settings.mlflow.enabled:
         positions["MLflow"] = log.position(store_of(settings).follower)
     if settings.dvc.enabled and (settings.project / ".dvc").is_dir():
         positions["DVC"] = log.position(DVC)
     kinds = (AssetMaterialized.kind,)
-    return {name: len(log.read(position, kinds=kinds, limit=COUNTED)) for name, position in positions.items()}
+    found = {
+        name: Waiting(len(log.read(position, kinds=kinds, limit=COUNTED)), "materializations")
+        for name, position in positions.items()
+    }
+    for name, count in notices_waiting(settings, log, COUNTED).items():
+        found[name] = Waiting(count, "notices")
+    return found
 
 
 def mirrors_of(settings: Settings) -> str:
-    """Return the names of the tools that are told, as people say them; "" where none is."""
+    """Return the names of those who are told, as people say them; "" where nobody is."""
     has_dvc = settings.dvc.enabled and (settings.project / ".dvc").is_dir()
-    return " and ".join([*(["MLflow"] if settings.mlflow.enabled else []), *(["DVC"] if has_dvc else [])])
+    names = [*(["MLflow"] if settings.mlflow.enabled else []), *(["DVC"] if has_dvc else [])]
+    names += notifier_names(settings)
+    return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), *names[-1:]])
 
 
 def store_of(settings: Settings) -> MlflowStore:
@@ -125,13 +146,25 @@ def materialization_of(mlflow_run: str, settings: Settings | None = None) -> tup
     return run_id, name
 
 
-def _start(settings: Settings, *, again: bool) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-P", "-W", "ignore", "-m", "mlorch.app.following", str(settings.project)]
+def is_told(settings: Settings) -> bool:
+    """Tell whether there is anybody who is told what happens."""
+    return settings.mlflow.enabled or settings.dvc.enabled or settings.notifications.is_on
+
+
+def follow_beside(
+    settings: Settings, *, again: bool = False, since: float | None = None, is_silent: bool = False
+) -> subprocess.Popen[bytes]:
+    """Start the process that tells others what happens, as long as its standard input is open.
+
+    `since` is when the work began that it is to tell people of, by default now. Raises OSError.
+    """
+    command = [sys.executable, "-P", "-W", "ignore", "-m", "mlorch.app.following"]
+    command += [str(settings.project), repr(time.time() if since is None else since)]
     with _open_log(settings.state / _LOG) as errors:
         return subprocess.Popen(
             command + (["--again"] if again else []),
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.DEVNULL if is_silent else subprocess.PIPE,
             stderr=errors,
             cwd=settings.project,
             # Ctrl-C ends the command; what was made until then is still told.
@@ -172,12 +205,12 @@ def _wait(process: subprocess.Popen[bytes], tell: Tell, log: Path) -> bool:
             show(report)
         code = process.wait()
     except KeyboardInterrupt:
-        tell("MLflow and DVC are told in the background")
+        tell("the rest is told in the background")
         _leave(process)
         return False
     process.stdout.close()
     if not is_reported:
-        tell(f"MLflow and DVC were not told everything (see {log}); `mlorch mirror` catches up")
+        tell(f"not everything was told (see {log}); `mlorch mirror` catches up")
     return code == 0
 
 
@@ -190,5 +223,5 @@ class _Progress:
 
     def __call__(self, report: dict[str, Any]) -> None:
         if report.get("of") and time.monotonic() >= self._next:
-            self._tell(f"telling {report['mirror']}: {report['done']} of {report['of']} materializations")
+            self._tell(f"telling {report['mirror']}: {report['done']} of {report['of']} {report['what']}")
             self._next = time.monotonic() + _BETWEEN_LINES

@@ -14,6 +14,7 @@ from mlorch.cli.assets import assets
 from mlorch.cli.backfill import backfill, backfills
 from mlorch.cli.checks import checks
 from mlorch.cli.config import config
+from mlorch.cli.daemon import daemon
 from mlorch.cli.drift import drift
 from mlorch.cli.init import init
 from mlorch.cli.job import job
@@ -54,6 +55,7 @@ for one in (
     drift,
     mirror,
     notify,
+    daemon,
     ui,
     version,
 ):

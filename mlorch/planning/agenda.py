@@ -105,6 +105,13 @@ class Agenda:
         if name in self._entries:
             self._set(name, at)
 
+    def passed(self, asked: TickAsked) -> None:
+        """Leave a tick behind: another daemon evaluated it, or this one did before the clock was set back."""
+        entry = self._entries.get(asked.name)
+        if entry is not None:
+            entry.walked = asked.due
+            self._plan(asked.name, asked.due)
+
     def next_at(self) -> float:
         """Return when the next tick is due; infinity where none will be."""
         while self._heap:

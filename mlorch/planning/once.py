@@ -40,3 +40,12 @@ def of_runs(facts: Iterable[Event]) -> Iterator[str]:
             yield run_began(fact.run_id)
         elif isinstance(fact, RunFinished):
             yield run_ended(fact.run_id)
+
+
+def worker_of(run_id: str) -> str:
+    """Return the name of the lease that the process of a queued run holds, before the run begins and after."""
+    return f"worker/{run_id}"
+
+
+DAEMON = "daemon"
+"""The name of the lease that the daemon holds which is at work."""

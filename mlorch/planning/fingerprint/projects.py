@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import FunctionType
@@ -93,6 +93,14 @@ class Project:
         if SITE.search(file):
             return self._home is not None and name.partition(".")[0] == self._home
         return not file.startswith(_STDLIB)
+
+
+def own_files() -> Iterator[str]:
+    """Yield the files of the modules that are imported now and are the user's own."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if file and not SITE.search(file) and not file.startswith((_STDLIB, _MLORCH, "<")):
+            yield file
 
 
 def home_of(function: object) -> str | None:

@@ -1,0 +1,165 @@
+"""The ticks of schedules and sensors: given out when they are due, recorded with what they came to."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterable
+from multiprocessing.connection import Connection
+
+from mlorch.daemon.code import Code
+from mlorch.daemon.lanes import Asked, Lanes
+from mlorch.daemon.orders import Evaluated, Freshness
+from mlorch.daemon.recording import record
+from mlorch.events import Event, InstigatorStarted, InstigatorStopped, TickEvaluated
+from mlorch.log import EventLog
+from mlorch.planning import once
+from mlorch.planning.agenda import Agenda
+from mlorch.planning.ticks import Instigator, TickAsked, TickOutcome
+from mlorch.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+FIRST_RETRY = 5.0
+"""Seconds after which a schedule's tick that failed is tried again, and twice as long each time."""
+
+_DEFAULT_LIMIT = 60.0
+_FRESHNESS_EVERY = 60.0
+
+
+class Ticking:
+    """Gives out what is due and records what it came to."""
+
+    def __init__(self, log: EventLog, settings: Settings) -> None:
+        self._log = log
+        self._settings = settings
+        self.agenda = Agenda(_facts(log))
+        self._limits: dict[str, float] = {}
+        self._schedules = Lanes(self._expected, self._limit)
+        self._sensors = Lanes(self._expected, self._limit)
+        self._attempts: Counter[tuple[str, float]] = Counter()
+        self._outcomes: list[TickOutcome] = []
+        self._facts: list[Event] = []
+        self._has_freshness = False
+        self._fresh_at = 0.0
+
+    def declare(self, instigators: Iterable[Instigator], now: float, *, has_freshness: bool = False) -> None:
+        """Take what the code declares now, and record which of it that turns on or off."""
+        found = list(instigators)
+        self._limits = {one.name: one.time_limit for one in found}
+        self._has_freshness = has_freshness
+        turned = self.agenda.declare(found, now)
+        if turned:
+            self._log.append(turned)
+
+    def give(self, code: Code, now: float) -> None:
+        """Give out what is due by now."""
+        due = self._not_done(self.agenda.due(now))
+        self._schedules.add([one for one in due if once.is_schedule(one.name)])
+        sensors: list[Asked] = [one for one in due if not once.is_schedule(one.name)]
+        if self._has_freshness and time.monotonic() >= self._fresh_at:
+            self._fresh_at = time.monotonic() + _FRESHNESS_EVERY
+            sensors.append(Freshness(now))
+        self._sensors.add(sensors)
+        self._schedules.give(code)
+        self._sensors.give(code)
+
+    def hear(self, now: float) -> None:
+        """Take in what was evaluated."""
+        for lanes in (self._schedules, self._sensors):
+            for asked, answer in lanes.hear():
+                if isinstance(asked, Freshness):
+                    self._take_freshness(answer)
+                elif isinstance(answer, TickOutcome):
+                    self._take(answer, now)
+
+    def record(self, now: float) -> bool:
+        """Record what was taken in, in one transaction; tell whether there was anything.
+
+        Raises StorageError where that is not possible; it is then tried again with the next call.
+        """
+        if not self._outcomes and not self._facts:
+            return False
+        if self._facts:
+            self._log.append(self._facts)
+            self._facts = []
+        states = {one.name: self.agenda.state_of(one.name) for one in self._outcomes}
+        before = record(self._log, self._outcomes, states, now, self._settings.name)
+        for one in before:
+            self.agenda.passed(_asked(one))
+        self._outcomes = []
+        return True
+
+    def connections(self) -> list[Connection]:
+        return [*self._schedules.connections(), *self._sensors.connections()]
+
+    @property
+    def next_limit(self) -> float:
+        """Return the seconds until an evaluation has to be looked after."""
+        return min(self._schedules.next_limit, self._sensors.next_limit)
+
+    @property
+    def is_busy(self) -> bool:
+        return self._schedules.is_busy or self._sensors.is_busy or bool(self._outcomes)
+
+    def close(self) -> None:
+        self._schedules.close()
+        self._sensors.close()
+
+    def _not_done(self, due: list[TickAsked]) -> list[TickAsked]:
+        """Return the ticks that were not evaluated already, before the clock was set back."""
+        doubtful = [one for one in due if self.agenda.has_been(one)]
+        if not doubtful:
+            return due
+        used = self._log.used([once.tick(one.name, one.number, one.due) for one in doubtful])
+        found: list[TickAsked] = []
+        for one in due:
+            if once.tick(one.name, one.number, one.due) in used:
+                self.agenda.passed(one)
+            else:
+                found.append(one)
+        return found
+
+    def _take(self, outcome: TickOutcome, now: float) -> None:
+        tick = outcome.name, outcome.due
+        if outcome.status == "FAILURE":
+            message = f"{outcome.error.get('type')}: {outcome.error.get('message')}"
+            self._attempts[tick] += 1
+            tries = self._attempts[tick]
+            if once.is_schedule(outcome.name) and tries <= self._settings.daemon.max_tick_retries:
+                logger.warning("%s failed and is tried again: %s", outcome.name, message)
+                self.agenda.again(outcome.name, now + FIRST_RETRY * 2 ** (tries - 1))
+                return
+            logger.error("%s failed: %s", outcome.name, message)
+        self._attempts.pop(tick, None)
+        if outcome.runs:
+            logger.info("%s asks for %d runs", outcome.name, len(outcome.runs))
+        self._outcomes.append(outcome)
+
+    def _take_freshness(self, answer: object) -> None:
+        if isinstance(answer, Evaluated):
+            self._facts.extend(answer.facts)
+            if answer.error:
+                logger.error("how fresh the assets are can't be told: %s", answer.error)
+        else:
+            logger.error("how fresh the assets are could not be told in time")
+
+    def _expected(self, name: str) -> float | None:
+        last = self.agenda.state_of(name).last
+        return last.seconds if last is not None else None
+
+    def _limit(self, name: str) -> float:
+        return self._limits.get(name, _DEFAULT_LIMIT)
+
+
+def _facts(log: EventLog) -> Iterable[Event]:
+    """Yield what the log says of schedules and sensors: who turned them on or off, and their last ticks."""
+    for turned in log.read(kinds={InstigatorStarted.kind, InstigatorStopped.kind}):
+        yield turned.event
+    for last in log.latest(TickEvaluated.kind).values():
+        yield last.event
+
+
+def _asked(outcome: TickOutcome) -> TickAsked:
+    return TickAsked(name=outcome.name, number=outcome.number, due=outcome.due)
