@@ -1,8 +1,9 @@
-"""The process beside a command that tells MLflow and DVC what happens.
+"""The process beside a command that tells MLflow, DVC and people what happens.
 
-`python -m mlorch.app.following FOLDER [--again]` follows the log of the project in FOLDER while its standard
-input is open. Then it tells what is left, reports on standard output, one JSON object a line, and exits: 0
-where all was told, 1 where something waits. `--again` hands over the whole log, whatever was told before.
+`python -m mlorch.app.following FOLDER SINCE [--again]` follows the log of the project in FOLDER while its
+standard input is open; SINCE (seconds since the epoch) is when the command began. Then it tells what is left,
+reports on standard output, one JSON object a line, and exits: 0 where all was told, 1 where something waits.
+`--again` hands over the whole log, whatever was told before.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mlorch.app.holding import holding
 from mlorch.app.mirroring import DVC, store_of
+from mlorch.app.notifying import notices_of
 from mlorch.errors import BusyError
 from mlorch.events import AssetMaterialized
 from mlorch.instance import Instance
@@ -46,15 +48,17 @@ class Follower(Protocol):
     name: str
     every: float
     """Seconds from one telling to the next."""
+    what: str
+    """What it counts: "materializations" or "notices"."""
 
     def has_news(self) -> bool:
         """Say whether there is something to tell, without asking the tool."""
 
     def waiting(self) -> int:
-        """Count the materializations that were not told."""
+        """Count what was not told."""
 
     def drain(self, told: Callable[[int], None]) -> list[str]:
-        """Tell everything, and `told` how many materializations that was so far; return lines for people.
+        """Tell everything, and `told` how much that was so far; return lines for people.
 
         Raises whatever the tool raises where it can't be reached.
         """
@@ -65,6 +69,7 @@ class Mlflow:
 
     name = "MLflow"
     every = 0.0
+    what = "materializations"
 
     def __init__(self, store: MlflowStore, instance: Instance, *, again: bool = False) -> None:
         self._log = instance.log
@@ -104,6 +109,7 @@ class Dvc:
 
     name = "DVC"
     every = 5.0
+    what = "materializations"
 
     def __init__(self, settings: Settings, instance: Instance, *, again: bool = False) -> None:
         self._settings = settings
@@ -201,7 +207,7 @@ class Following:
         name, total = follower.name, follower.waiting()
 
         def told(done: int) -> None:
-            self._tell(mirror=name, done=done, of=total)
+            self._tell(mirror=name, done=done, of=total, what=follower.what)
 
         told(0)
         return told
@@ -224,7 +230,7 @@ class Following:
         for follower in self._followers:
             error = errors.get(follower.name)
             if error:
-                count = f"{follower.waiting():,} materializations wait for `mlorch mirror`"
+                count = f"{follower.waiting():,} {follower.what} wait for `mlorch mirror`"
                 self._lines[f"{follower.name}: {error}; {count}"] = None
         self._tell(lines=list(self._lines))
         return not errors
@@ -234,23 +240,29 @@ def main() -> int:
     """Follow a project's log as this process; return the exit code."""
     tell = _take_over_output()
     os.nice(10)  # the command comes first
-    folder, *flags = sys.argv[1:]
+    folder, since, *flags = sys.argv[1:]
     settings = read_settings(Path(folder))
     # The classes of a model may be the project's.
     sys.path += [str(settings.project), str(settings.project / "src")]
     with Instance.of(settings) as instance:
-        following = Following(followers_of(settings, instance, again="--again" in flags), tell, _is_over)
+        followers = followers_of(settings, instance, since=float(since), again="--again" in flags)
+        following = Following(followers, tell, _is_over)
         return 0 if following.run(lambda: _turn(instance)) else 1
 
 
-def followers_of(settings: Settings, instance: Instance, *, again: bool = False) -> list[Follower]:
-    """Return those that the settings turn on."""
+def followers_of(
+    settings: Settings, instance: Instance, *, since: float, again: bool = False
+) -> list[Follower]:
+    """Return those that the settings turn on; `since` is when the work began that they are to tell of.
+
+    With `again`, MLflow and DVC are told everything once more; people are not.
+    """
     found: list[Follower] = []
     if settings.mlflow.enabled:
         found.append(Mlflow(store_of(settings), instance, again=again))
     if settings.dvc.enabled:
         found.append(Dvc(settings, instance, again=again))
-    return found
+    return [*found, *notices_of(settings, instance.log, since)]
 
 
 def _turn(instance: Instance) -> AbstractContextManager[object]:

@@ -1,4 +1,4 @@
-"""mlorch mirror: tell MLflow and DVC what they do not know yet."""
+"""mlorch mirror: tell MLflow, DVC and people what they do not know yet."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ def mirror(
         bool, typer.Option("--status", help="Only say how much waits to be told; change nothing.")
     ] = False,
     again: Annotated[
-        bool, typer.Option("--again", help="Go through everything again, e.g. after the store was lost.")
+        bool,
+        typer.Option("--again", help="Tell MLflow and DVC everything again, e.g. after the store was lost."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --status: print it as JSON.")] = False,
 ) -> None:
-    """Tell MLflow and DVC what they do not know.
+    """Tell MLflow and DVC what they do not know, and send notices that wait.
 
     Every run does so by itself. Needed after a run with a dead MLflow server, with --no-wait, or made
     from Python.
     """
-    from mlorch.app.mirroring import COUNTED, mirror_now, mirrors_of, waiting
+    from mlorch.app.mirroring import mirror_now, mirrors_of, waiting
     from mlorch.app.opening import open_app
     from mlorch.cli.output import print_json
 
@@ -35,9 +36,8 @@ def mirror(
         raise typer.Exit(0 if is_complete else 1)
     found = waiting(opened.settings, opened.record.log)
     if as_json:
-        print_json(found)
-    for name, count in found.items() if not as_json else ():
-        many = f"{count:,} or more" if count >= COUNTED else str(count)
-        print(f"{name}: {many} materializations wait to be told" if count else f"{name}: up to date")
+        print_json({name: one.untold for name, one in found.items()})
+    for name, one in found.items() if not as_json else ():
+        print(f"{name}: {one} wait to be told" if one.untold else f"{name}: up to date")
     if not found and not as_json:
         print("no mirror is on: [tool.mlorch.mlflow] and [tool.mlorch.dvc] are disabled, or DVC is missing")

@@ -43,7 +43,7 @@ def status(
 
 
 def _print_status(opened: App, selection: list[str] | None, by: str | None, as_json: bool) -> None:
-    from mlorch.app.mirroring import COUNTED, waiting
+    from mlorch.app.mirroring import waiting
     from mlorch.app.status import asset_statuses
     from mlorch.cli.output import print_json, print_table
 
@@ -61,10 +61,9 @@ def _print_status(opened: App, selection: list[str] | None, by: str | None, as_j
     if parts:
         print()
         print_table(("asset", str(by), "partitions"), parts)
-    for name, count in waiting(opened.settings, opened.record.log).items():
-        if count:
-            many = f"{count} materializations" if count < COUNTED else f"{COUNTED} materializations or more"
-            print(f"{name}: {many} wait to be told; 'mlorch mirror' tells them")
+    for name, news in waiting(opened.settings, opened.record.log).items():
+        if news.untold:
+            print(f"{name}: {news} wait to be told; 'mlorch mirror' tells them")
 
 
 def _status(one: AssetStatus) -> str:

@@ -15,6 +15,7 @@ class Tool:
     """A follower with so many facts to tell; it can't be reached the first times it is asked."""
 
     every = 0.0
+    what = "materializations"
 
     def __init__(self, name: str, facts: int, failures: int = 0) -> None:
         self.name = name
@@ -69,8 +70,8 @@ def test_what_is_left_is_told_at_the_end_with_progress() -> None:
     is_told, reports = follow(tool, looks=0)
     assert is_told
     assert reports == [
-        {"mirror": "MLflow", "done": 0, "of": 3},
-        {"mirror": "MLflow", "done": 3, "of": 3},
+        {"mirror": "MLflow", "done": 0, "of": 3, "what": "materializations"},
+        {"mirror": "MLflow", "done": 3, "of": 3, "what": "materializations"},
         {"lines": ["MLflow is told"]},
     ]
 

@@ -105,9 +105,9 @@ def test_where_nothing_is_to_be_told_nothing_is_said(settings: Settings) -> None
 def test_what_nobody_told_is_told_by_hand(settings: Settings) -> None:
     make(settings)
     with Instance.of(settings) as instance:
-        assert waiting(settings, instance.log) == {"MLflow": 2}
+        assert waiting(settings, instance.log) == {"MLflow": (2, "materializations")}
         assert mirror_now(settings, print)
-        assert waiting(settings, instance.log) == {"MLflow": 0}
+        assert waiting(settings, instance.log) == {"MLflow": (0, "materializations")}
     assert runs(settings) == runs_of(2)
 
 
