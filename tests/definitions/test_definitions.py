@@ -153,6 +153,8 @@ def test_an_unknown_job_is_named_with_the_nearest():
     ids=[
         "schedule without job",
         "sensor without job",
+        "sensor without one job",
+        "sensor without resource",
         "job twice",
         "schedule twice",
         "no resource",
