@@ -10,7 +10,6 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,26 +25,48 @@ def programs() -> Path | None:
     return packaged[-1].parent if packaged else None
 
 
-@contextmanager
-def server(bin_folder: Path) -> Iterator[str]:
-    """Give the URL of a running server's own database. The server refuses root, so another user runs it."""
-    # The name of a socket may have a hundred characters; the folders of tests are longer.
-    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as name:
-        folder, user = Path(name), _user()
+class Server:
+    """A cluster in a folder. The server refuses root, so another user runs it."""
+
+    def __init__(self, bin_folder: Path, folder: Path) -> None:
+        self.url = f"postgresql+psycopg://mlorch@/postgres?host={folder}"
+        user, data = _user(), str(folder / "data")
         if user is not None:
             os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-        options: Any = {"user": user, "cwd": folder, "check": True, "stdout": subprocess.DEVNULL}
-        data = str(folder / "data")
+        self._options: Any = {"user": user, "cwd": folder, "check": True, "stdout": subprocess.DEVNULL}
+        self._control: list[str | Path] = [bin_folder / "pg_ctl", "-D", data, "-l", folder / "log", "-w"]
+        self._socket = f"{_OPTIONS} -k {folder}"
         subprocess.run(
             [bin_folder / "initdb", "-D", data, "-U", "mlorch", "-A", "trust", "-E", "UTF8", "--no-sync"],
-            **options,
+            **self._options,
         )
-        control: list[str | Path] = [bin_folder / "pg_ctl", "-D", data, "-l", str(folder / "log"), "-w"]
-        subprocess.run([*control, "-o", f"{_OPTIONS} -k {folder}", "start"], **options)
+
+    def start(self) -> None:
+        subprocess.run([*self._control, "-o", self._socket, "start"], **self._options)
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop as after a power cut, or "fast": connections are told."""
+        subprocess.run([*self._control, "-m", mode, "stop"], **self._options)
+
+
+@contextmanager
+def cluster(bin_folder: Path) -> Iterator[Server]:
+    """Give a running server of its own."""
+    # The name of a socket may have a hundred characters; the folders of tests are longer.
+    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as name:
+        one = Server(bin_folder, Path(name))
+        one.start()
         try:
-            yield f"postgresql+psycopg://mlorch@/postgres?host={folder}"
+            yield one
         finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], **options)
+            one.stop()
+
+
+@contextmanager
+def server(bin_folder: Path) -> Iterator[str]:
+    """Give the URL of a running server's own database."""
+    with cluster(bin_folder) as one:
+        yield one.url
 
 
 @contextmanager
@@ -67,13 +88,13 @@ def database(url: str) -> Iterator[str]:
 
 @contextmanager
 def schemas(url: str) -> Iterator[Callable[[], str]]:
-    """Give a function that makes an empty schema in a database and returns its URL; quicker than a database."""
+    """Give a function that returns the URL of a new schema of a database: quicker than another database."""
     import sqlalchemy as sa
 
-    engine, numbers = sa.create_engine(url, isolation_level="AUTOCOMMIT"), count()
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
 
     def new() -> str:
-        name = f"s{next(numbers)}"
+        name = f"s{uuid.uuid4().hex}"
         with engine.connect() as connection:
             connection.execute(sa.text(f"CREATE SCHEMA {name}"))
         return f"{url}&options=-csearch_path%3D{name}"

@@ -13,6 +13,7 @@ from mlorch.storage.databases import Clock, of, reading, writing
 from mlorch.storage.leases import IsAlive
 from mlorch.storage.processes import birth_of, is_alive
 from mlorch.storage.tables import claims, pools
+from mlorch.storage.texts import plain
 
 
 class Claimant(NamedTuple):
@@ -95,6 +96,8 @@ class SqlClaims:
     ) -> bool:
         if not limits:
             return True
+        # The values of tags stand in the names, and people write those.
+        limits = {plain(name): slots for name, slots in limits.items()}
         birth = self._birth_of(claimant.pid)
         with writing(self._engine) as connection:
             now = self._clock(connection, now)

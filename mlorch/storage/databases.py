@@ -41,10 +41,10 @@ class Database(Protocol):
         """Return the time by which leases end: a clock that all who open the database share."""
 
     def latest_of(self, slots: Collection[tuple[str, str]]) -> tuple[Executable, dict[str, Any]]:
-        """Return a query for the latest facts of a `kind` for slots, with the slots behind; and its values."""
+        """Return a query for the latest facts of a `kind` for slots, with the slots behind; its values."""
 
     def explain(self, name: str, error: Exception) -> Exception | None:
-        """Return the StorageError or OSError that says what is wrong with the database, where that is known."""
+        """Return the StorageError or OSError that says what is wrong with the database, if that is known."""
 
 
 _DATABASES: Mapping[str, Database] = {"sqlite": sqlite, "postgresql": postgresql}

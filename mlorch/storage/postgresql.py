@@ -11,8 +11,9 @@ from sqlalchemy import URL, Connection, Engine, Executable, create_engine, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from mlorch.errors import MissingDependencyError, StorageError
+from mlorch.storage.texts import plain
 
-READING: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+READING: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ"}
 
 # Each statement sees what was kept before it began, so those behind the lock see all that others kept.
 WRITING: Mapping[str, Any] = {"isolation_level": "READ COMMITTED", "writes": True}
@@ -132,10 +133,10 @@ def _connected(connection: Any, _record: object) -> None:
     from psycopg.types.string import StrDumper
 
     class Text(StrDumper):  # type: ignore[misc, unused-ignore]
-        """No text of PostgreSQL may hold NUL; in what people write it is worth no failed run."""
+        """In what people write a NUL is worth no failed run."""
 
         def dump(self, obj: str) -> Any:
-            return super().dump(obj.replace("\0", "\N{SYMBOL FOR NULL}"))
+            return super().dump(plain(obj))
 
     connection.adapters.register_dumper(str, Text)
     for statement in _SESSION:

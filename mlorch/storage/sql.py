@@ -25,6 +25,7 @@ from mlorch.storage.databases import (
     url_of,
     writing,
 )
+from mlorch.storage.texts import plain
 
 
 def open_log(where: str | Path) -> SqlLog:
@@ -69,10 +70,10 @@ class SqlLog:
     def append(self, events: Sequence[Event], *, once: Collection[str] = ()) -> list[int]:
         if not events and not once:
             return []
-        encoder, names = Encoder(), sorted(set(once))
+        encoder, names = Encoder(), sorted(_plain(once))
         with self._appending:
             with writing(self.engine) as connection:
-                if names and (before := _used(connection, names)):
+                if names and (before := _used(connection, once)):
                     raise AlreadyDoneError(before)
                 last = connection.scalar(_LAST) or 0
                 rows = [encoder.row(seq, event) for seq, event in enumerate(events, last + 1)]
@@ -223,9 +224,14 @@ _WITH_COLUMNS = frozenset((AssetMaterialized.kind, AssetObserved.kind))
 
 
 def _used(connection: Connection, names: Collection[str]) -> set[str]:
-    query = select(tables.once.c.name)
-    chunks = (connection.scalars(query.where(tables.once.c.name.in_(some))) for some in _chunks(names))
-    return {name for found in chunks for name in found}
+    query, kept = select(tables.once.c.name), _plain(names)
+    chunks = (connection.scalars(query.where(tables.once.c.name.in_(some))) for some in _chunks(kept))
+    return {kept[name] for found in chunks for name in found}
+
+
+def _plain(names: Collection[str]) -> dict[str, str]:
+    """Return names, which may hold what people wrote, by what is kept of them."""
+    return {plain(name): name for name in names}
 
 
 def _chunks(values: Collection[str]) -> list[list[str]]:

@@ -326,7 +326,7 @@ def test_of_threads_that_want_one_name_exactly_one_has_it(log: EventLog) -> None
     for thread in threads:
         thread.join()
     assert sorted(number for number, _ in won) == list(range(20))
-    kept = [(record.event.asset, record.event.run_id) for record in log.read()]  # type: ignore[union-attr]
+    kept = [(record.event.asset, record.event.run_id) for record in log.read()]
     assert sorted(kept) == sorted((f"a{number}", f"r{runner}") for number, runner in won)
 
 

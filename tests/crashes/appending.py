@@ -19,14 +19,16 @@ from mlorch.storage.sql import open_log
 SIZE = 50
 
 
-def start(path: Path, name: str, count: int, *, once: str = "") -> tuple[subprocess.Popen[bytes], Path]:
-    """Start a process that appends batches; its file gets each run's id and its numbers.
+def start(
+    where: str, folder: Path, name: str, count: int, *, once: str = ""
+) -> tuple[subprocess.Popen[bytes], Path]:
+    """Start a process that appends batches; its file in the folder gets each run's id and its numbers.
 
     Given `once`, the n-th batch uses up the name "once-n" and is left out where another process did.
     """
-    told = path.with_name(f"{name}.txt")
+    told = folder / f"{name}.txt"
     with told.open("wb") as out:
-        command = [sys.executable, "-m", "tests.crashes.appending", str(path), name, str(count), once]
+        command = [sys.executable, "-m", "tests.crashes.appending", where, name, str(count), once]
         return subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=out), told
 
 
@@ -60,8 +62,8 @@ def _batch(run_id: str) -> list[Event]:
     return [StepStarted(run_id=run_id, at=1.0, step="first", asset="first"), made("first"), *others]
 
 
-def _main(path: str, name: str, count: int, once: str) -> None:
-    log = open_log(path)
+def _main(where: str, name: str, count: int, once: str) -> None:
+    log = open_log(where)
     for number in range(count):
         run_id = f"{name}-{number}"
         with suppress(AlreadyDoneError):

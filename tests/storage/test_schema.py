@@ -28,12 +28,12 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "mlorch.db"
 
 
-def alembic(path: Path, verb: str, revision: str) -> None:
-    """Run an alembic command on a file."""
+def alembic(where: Path | str, verb: str, revision: str) -> None:
+    """Run an alembic command on a file, or on the database of a URL."""
     config = Config()
     config.set_main_option("script_location", str(Path(mlorch.storage.__path__[0]) / "migrations"))
     config.set_main_option("path_separator", "os")
-    engine = create_engine(f"sqlite:///{path}")
+    engine = create_engine(where if isinstance(where, str) else f"sqlite:///{where}")
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         getattr(command, verb)(config, revision)

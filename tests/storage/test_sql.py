@@ -7,7 +7,6 @@ import pickle
 import shutil
 import sqlite3
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -20,9 +19,7 @@ from sqlalchemy import event
 
 from mlorch.errors import StorageError
 from mlorch.events import AssetMaterialized, Input
-from mlorch.log import follow
 from mlorch.storage.sql import SqlLog, find_log, open_log
-from tests.crashes.appending import SIZE, check, start
 from tests.facts import made, started
 
 
@@ -301,51 +298,6 @@ def test_slots_are_looked_up_one_by_one(log: SqlLog) -> None:
     with log.engine.connect() as connection:
         plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
     assert "SEARCH latest USING PRIMARY KEY (kind=? AND asset=? AND partition=?)" in plan
-
-
-def append_to_new(path: Path, ready: Barrier) -> None:
-    ready.wait()
-    with closing(open_log(path)) as log:
-        log.append([made(), made()])
-
-
-def test_threads_that_make_one_database_at_once_all_succeed(tmp_path: Path) -> None:
-    for attempt in range(10):
-        path, ready = tmp_path / f"{attempt}.db", Barrier(4)
-        threads = [Thread(target=append_to_new, args=(path, ready)) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        with closing(open_log(path)) as log:
-            assert [record.seq for record in log.read()] == list(range(1, 9))
-
-
-def test_processes_append_to_one_new_database_and_a_follower_misses_nothing(path: Path) -> None:
-    begun = [start(path, f"process{number}", 40) for number in range(2)]
-    while not path.exists():
-        time.sleep(0.01)
-    with closing(open_log(path)) as log:
-        seen: list[int] = []
-        while any(process.poll() is None for process, _ in begun):
-            list(follow(log, "mirror", lambda records: seen.extend(record.seq for record in records)))
-            time.sleep(0.001)
-        list(follow(log, "mirror", lambda records: seen.extend(record.seq for record in records)))
-        assert [process.returncode for process, _ in begun] == [0, 0]
-        assert seen == list(range(1, 2 * 40 * SIZE + 1))
-        check(log.read(), [told for _, told in begun])
-
-
-def test_of_processes_that_want_one_name_exactly_one_has_it(path: Path) -> None:
-    open_log(path).close()
-    begun = [start(path, f"process{number}", 20, once="batch") for number in range(3)]
-    assert [process.wait() for process, _ in begun] == [0, 0, 0]
-    with closing(open_log(path)) as log:
-        check(log.read(), [told for _, told in begun])
-        assert len(log.read()) == 20 * SIZE
-        assert log.used([f"batch-{number}" for number in range(21)]) == {
-            f"batch-{number}" for number in range(20)
-        }
 
 
 def test_a_materialization_read_is_one_like_any_other(log: SqlLog) -> None:
