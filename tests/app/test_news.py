@@ -206,7 +206,7 @@ def test_tags_of_the_runs_that_updated() -> None:
 
 def test_freshness_as_time_passes() -> None:
     policy = FreshnessPolicy.time_window(timedelta(hours=10), timedelta(hours=4))
-    conditions = {
+    by_name = {
         "pass": ONE.freshness_passed(),
         "warn": ONE.freshness_warned(),
         "fail": ONE.freshness_failed(),

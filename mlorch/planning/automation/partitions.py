@@ -32,12 +32,13 @@ class Partitions:
 
     def subset(self, keys: Iterable[str | None]) -> Subset:
         """Return the set of these partitions; those that do not exist are left out."""
-        found = 0
+        # Of many, to put each into a growing number would take the square of their count.
+        found = bytearray(len(self.keys) // 8 + 1)
         for key in keys:
             place = self.positions.get(key)
             if place is not None:
-                found |= 1 << place
-        return found
+                found[place >> 3] |= 1 << (place & 7)
+        return int.from_bytes(found, "little")
 
     def keys_of(self, subset: Subset) -> list[str | None]:
         """Return the keys of a set, in order."""
