@@ -80,7 +80,10 @@ def _will_be_requested(evaluation: Evaluation, place: Place, _: AutomationCondit
     if asset != place.name:
         requested = evaluation.requested.get(asset, 0)
         found |= targets.edge(place.name, asset).readers_of(requested, place.partitions.full)
-    return (found if found and targets.goes_along(place.root, asset) else 0), ()
+    if not found or not targets.goes_along(place.root, asset):
+        return 0, ()
+    now = evaluation.now.timestamp()
+    return found, (Span(now, now, found),)
 
 
 def _in_latest_time_window(
