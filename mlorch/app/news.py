@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from mlorch.app.freshness import freshness_of
 from mlorch.app.progress import queued_slots, unmade_slots
 from mlorch.definitions.definitions import Definitions
 from mlorch.events import AssetMaterialized, AssetObserved, CheckEvaluated, RunStarted
@@ -16,7 +17,6 @@ from mlorch.planning.automation.facts import Facts, KnownRun, Update
 from mlorch.planning.automation.partitions import places
 from mlorch.planning.automation.state import State
 from mlorch.planning.automation.targets import Targets
-from mlorch.planning.freshness import freshness_state
 from mlorch.planning.versions import Declarations
 from mlorch.queries.partitions import failed_slots
 from mlorch.queries.runs import queued_runs
@@ -189,14 +189,8 @@ def _code_versions(asked: Asked) -> dict[str, str]:
 
 
 def _freshness(asked: Asked) -> dict[str, str]:
-    found = {}
-    for name in asked.conditions.looked_at:
-        policy = asked.targets.graph.nodes[name].spec.freshness_policy
-        if policy is not None:
-            newest = asked.instance.log.read(kinds=_VERSIONED, asset=name, newest_first=True, limit=1)
-            made_at = newest[0].event.at if newest else None
-            found[name] = str(freshness_state(policy, made_at, asked.now))
-    return found
+    found = freshness_of(asked.targets.graph, asked.instance.log, asked.conditions.looked_at, asked.now)
+    return {name: str(one.state) for name, one in found.items()}
 
 
 def _asks_checks(asked: Asked) -> bool:

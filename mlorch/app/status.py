@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from mlorch.app.freshness import freshness_of
 from mlorch.app.partitions import resolved
 from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.multi import SEPARATOR, MultiPartitionsDefinition
@@ -16,7 +17,7 @@ from mlorch.errors import InvalidSelectionError, nearest
 from mlorch.events import AssetMaterialized, AssetObserved
 from mlorch.instance import Instance
 from mlorch.log import History, Slot
-from mlorch.planning.freshness import FreshnessState, freshness_state
+from mlorch.planning.freshness import FreshnessState
 from mlorch.planning.selection import select
 from mlorch.planning.staleness import Assessment, Cause, RootCause, root_causes
 from mlorch.planning.versions import Declarations
@@ -92,20 +93,21 @@ def asset_statuses(
     """
     nodes = definitions.graph.nodes
     chosen = None if selection is None else set(select(selection, definitions.graph))
-    _require_dimension(definitions, [key for key in nodes if chosen is None or key in chosen], dimension)
+    keys = [key for key in nodes if chosen is None or key in chosen]
+    _require_dimension(definitions, keys, dimension)
     running = slots_in_progress(instance.log, instance.living())
     attempts = _Attempts(failed_slots(instance.log, chosen), running)
     failing = failing_checks(instance.log)
     with no_collection():
         assessment = assess(definitions, instance, auto=auto, above=chosen)
+        fresh = freshness_of(assessment.graph, instance.log, keys, assessment.now)
         return [
             replace(
                 _asset_status(assessment, key, attempts, dimension),
-                freshness=_freshness(assessment, key),
+                freshness=fresh[key].state if key in fresh else FreshnessState.NOT_APPLICABLE,
                 failing_checks=failing.get(key, {}),
             )
-            for key in nodes
-            if chosen is None or key in chosen
+            for key in keys
         ]
 
 
@@ -143,17 +145,6 @@ def explain(
         )
         for slot in slots
     ]
-
-
-def _freshness(assessment: Assessment, key: str) -> FreshnessState:
-    """Return the state of an asset by when it, or any of its partitions, was last made or seen."""
-    policy = assessment.graph.nodes[key].spec.freshness_policy
-    if policy is None:
-        return FreshnessState.NOT_APPLICABLE
-    history = assessment.history
-    known = (one for slot in assessment.slots(key) for one in (history.made(slot), history.observed(slot)))
-    made_at = max((one.at for one in known if one is not None), default=None)
-    return freshness_state(policy, made_at, assessment.now)
 
 
 class _Attempts(NamedTuple):
