@@ -45,6 +45,7 @@ _HOMES = {
     "mlorch.definitions.dimensions": (
         "DimensionPartitionMapping MultiPartitionMapping MultiToSingleDimensionPartitionMapping"
     ),
+    "mlorch.definitions.drift_sensors": "DriftSensorDefinition MetricDrop drift_sensor",
     "mlorch.definitions.dynamic": (
         "AddDynamicPartitionsRequest DeleteDynamicPartitionsRequest DynamicPartitionsDefinition"
     ),

@@ -62,6 +62,9 @@ from mlorch.definitions.dimensions import MultiPartitionMapping as MultiPartitio
 from mlorch.definitions.dimensions import (
     MultiToSingleDimensionPartitionMapping as MultiToSingleDimensionPartitionMapping,
 )
+from mlorch.definitions.drift_sensors import DriftSensorDefinition as DriftSensorDefinition
+from mlorch.definitions.drift_sensors import MetricDrop as MetricDrop
+from mlorch.definitions.drift_sensors import drift_sensor as drift_sensor
 from mlorch.definitions.dynamic import AddDynamicPartitionsRequest as AddDynamicPartitionsRequest
 from mlorch.definitions.dynamic import DeleteDynamicPartitionsRequest as DeleteDynamicPartitionsRequest
 from mlorch.definitions.dynamic import DynamicPartitionsDefinition as DynamicPartitionsDefinition

@@ -18,6 +18,7 @@ from typing import Any
 
 from mlorch.app.holding import command_line
 from mlorch.definitions.definitions import Definitions, load_assets_from_modules
+from mlorch.definitions.drift_sensors import DriftSensorDefinition
 from mlorch.definitions.jobs import AssetJob
 from mlorch.definitions.modules import load_asset_checks_from_modules
 from mlorch.errors import (
@@ -26,6 +27,7 @@ from mlorch.errors import (
     InvalidSelectionError,
     MissingDefinitionError,
     MlorchError,
+    nearest,
 )
 from mlorch.instance import Instance
 from mlorch.planning.check_selection import select_checks
@@ -115,6 +117,12 @@ def check_selections(definitions: Definitions) -> None:
         except InvalidSelectionError as error:
             raise InvalidDefinitionError(f"the selection of job {job.name!r}: {error}") from None
     for one in definitions.timed():
+        if isinstance(one, DriftSensorDefinition):
+            for key in (one.asset, one.reference):
+                if key is not None and key not in graph.nodes:
+                    raise InvalidDefinitionError(
+                        f"{one}: there is no asset {key!r}{nearest(key, graph.nodes)}"
+                    )
         if one.target.selection is None:
             continue
         try:

@@ -18,6 +18,7 @@ from mlorch.app.automation import ask_conditions
 from mlorch.app.partitions import resolved
 from mlorch.definitions.automation_sensors import AutomationConditionSensorDefinition
 from mlorch.definitions.definitions import Definitions
+from mlorch.definitions.drift_sensors import DriftSensorDefinition
 from mlorch.definitions.partitioned_schedules import PartitionedSchedule
 from mlorch.definitions.resources import InitResourceContext
 from mlorch.definitions.schedules import ScheduleDefinition
@@ -64,6 +65,12 @@ def evaluate(definitions: Definitions, instance: Instance, asked: TickAsked) -> 
     try:
         if isinstance(one, AutomationConditionSensorDefinition):
             return _told_of(asked, begun, ask_conditions(definitions, instance, one, now, asked.cursor))
+        if isinstance(one, DriftSensorDefinition):
+            # Only here are numpy and scipy needed.
+            from mlorch.app.drift_sensors import see_drift
+
+            seen = see_drift(definitions, instance, one, now, asked.cursor)
+            return _told_of(asked, begun, Asking(definitions, instance, one, now).outcome(seen))
         with _around(definitions, instance, one, now, secrets) as around:
             found = one.evaluate_tick(_context(one, around, asked))  # type: ignore[arg-type]
             outcome = Asking(definitions, instance, one, now).outcome(found)

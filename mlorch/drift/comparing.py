@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from mlorch.drift import statistics
 from mlorch.drift.kinds import SKIPPED, declared_kinds
@@ -11,6 +11,8 @@ from mlorch.drift.profile import ColumnProfile, Profile, read
 from mlorch.drift.report import ColumnReport, Difference, DriftReport
 from mlorch.drift.thresholds import distances, missing_distances, raised, settled
 from mlorch.drift.verdict import Rule, check_names, judged
+
+Key = TypeVar("Key")
 
 
 def compare(
@@ -36,12 +38,12 @@ def compare(
 
 def compare_partitions(
     reference: Any,
-    current: Mapping[str, Any],
+    current: Mapping[Key, Any],
     rule: Rule,
     *,
     schema: Any = None,
     past: Sequence[Profile] = (),
-) -> dict[str, DriftReport]:
+) -> dict[Key, DriftReport]:
     """Return the reports of several partitions: all their p-values are adjusted together."""
     known = reference if isinstance(reference, Profile) else read(reference, declared_kinds(schema))
     check_names(rule, list(known.columns))
