@@ -133,6 +133,7 @@ class Daemon:
         if self._at_work is not None:
             self._at_work.close()
             self._at_work = None
+            logger.info("stopped")
         try:
             self._leading.leave()
         except (StorageError, OSError) as error:

@@ -45,7 +45,8 @@ class Loading:
             return
         self._looked = moment
         newest = self._refused or self.code
-        if newest is None or newest.is_gone or newest.has_changed():
+        is_lost = newest is not None and newest.is_gone and newest.rejected is None
+        if newest is None or is_lost or newest.has_changed():
             self._next = Code(self._settings)
 
     def hear(self, at: float) -> Iterator[Child]:
