@@ -96,9 +96,8 @@ class PartitionedSchedule(ScheduleDefinition):
         return _with_part(definition, definition.time_window_dimension.name, last, due)
 
     def _tick_before(self, due: datetime) -> datetime:
-        grids = [make_grid(cron, find_zone(self.execution_timezone)) for cron in self.crons]
-        before = [grid.step(grid.floor(due), -1 if _is_on(grid.floor(due), due) else 0) for grid in grids]
-        return max(before, key=datetime.timestamp)
+        grid = make_grid(self.crons[0], find_zone(self.execution_timezone))
+        return grid.step(grid.floor(due), -1)
 
     @property
     def _time(self) -> TimeWindowPartitionsDefinition | None:
@@ -214,7 +213,3 @@ def _with_part(
     return definition.get_partition_keys_in_range(
         PartitionKeyRange(*(MultiPartitionKey(end) for end in ends)), now
     )
-
-
-def _is_on(boundary: datetime, due: datetime) -> bool:
-    return boundary.timestamp() == due.timestamp()

@@ -296,9 +296,10 @@ def evaluated(found: Sequence[Any], empty: str, context: SensorEvaluationContext
             "a SensorResult with a cursor was given and context.update_cursor() was called; do one of them"
         )
     reason = first.skip_reason
+    said = reason.skip_message or "" if isinstance(reason, SkipReason) else empty
     return Evaluation(
         tuple(first.run_requests or ()),
-        (reason.skip_message or "") if isinstance(reason, SkipReason) else None,
+        None if first.run_requests else said,
         first.cursor if first.cursor is not None else cursor,
         tuple(first.dynamic_partitions_requests or ()),
         tuple(first.asset_events or ()),

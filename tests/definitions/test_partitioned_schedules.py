@@ -80,11 +80,15 @@ def test_a_tick_runs_the_last_window_that_is_over_in_the_zone_of_the_partitions(
     assert (request.run_key, request.partition_key) == ("2026-02-01", "2026-02-01")
 
 
+def test_a_test_may_ask_at_any_time():
+    assert keys(made(DailyPartitionsDefinition("2026-01-01")), "2026-02-02T17:05Z") == ["2026-02-01"]
+
+
 def test_before_the_first_window_and_after_the_last_there_is_nothing_to_run():
     declared = made(DailyPartitionsDefinition("2026-01-01", "2026-01-03"))
     days = ["2026-01-01T00:00Z", "2026-01-02T00:00Z", "2026-01-03T00:00Z", "2026-01-04T00:00Z"]
     assert [keys(declared, day) for day in days] == [[], ["2026-01-01"], ["2026-01-02"], []]
-    context = build_schedule_context(scheduled_execution_time=datetime(2026, 1, 4, tzinfo=BERLIN))
+    context = build_schedule_context(scheduled_execution_time=datetime(2026, 1, 5, tzinfo=BERLIN))
     assert "no partition has become complete" in declared.evaluate_tick(context).skip_message
 
 
