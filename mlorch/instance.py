@@ -38,7 +38,7 @@ class Instance:
     """None where no other process can see the instance."""
     outputs: ValueStore = field(default_factory=MemoryStore)
     """What ops that make no asset pass on to each other."""
-    place: tuple[str, str, Path] | None = None
+    place: tuple[str, str, Path] | None = field(default=None, repr=False)
     """The URL of its database, where its values are, and its folder; None of one in memory."""
 
     @staticmethod
@@ -47,13 +47,13 @@ class Instance:
         return Instance(MemoryLog(), MemoryStore())
 
     @staticmethod
-    def local(path: str | Path) -> Instance:
-        """Return the instance under a folder: SQLite in `.mlorch/`, values in `data/`.
+    def local(path: str | Path, *, storage: str | None = None) -> Instance:
+        """Return the instance under a folder: values in `data/`, SQLite in `.mlorch/` or `storage`, a URL.
 
         Makes what is missing. Raises StorageError where the folder can't be written or the database read.
         """
         folder = Path(path).resolve()
-        return _open(f"sqlite:///{folder / '.mlorch' / 'mlorch.db'}", "data", folder)
+        return _open(storage or f"sqlite:///{folder / '.mlorch' / 'mlorch.db'}", "data", folder)
 
     @staticmethod
     def local_temp(tempdir: str | None = None) -> Instance:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import create_engine, text
+
 from mlorch import (
     AssetIn,
     AssetOut,
@@ -115,10 +117,17 @@ class Killing:
         return numbers
 
 
-def work(what: str, executor: str, folder: Path, kill_at: int, moment: str) -> bool:
+def opened(folder: Path, server: str) -> Instance:
+    """Open the instance in a folder; its database is a schema of the folder's name, if there is a server."""
+    return Instance.local(
+        folder, storage=f"{server}&options=-csearch_path%3Ds_{folder.name}" if server else None
+    )
+
+
+def work(what: str, executor: str, place: Instance, kill_at: int, moment: str) -> bool:
     """Make what is missing, or run the job, again from where it stopped; tell whether that went well."""
     writer.FLUSH_SECONDS = 0.0
-    with Instance.local(folder) as held:
+    with place as held:
         last = held.get_runs()
         instance = Instance(
             Killing(held.log, kill_at, moment), held.store, held.leases, held.outputs, held.place
@@ -153,22 +162,32 @@ def apart(function: Callable[[], bool]) -> int:
         os._exit(code)
 
 
-def main(what: str, executor: str, moment: str, folder: Path) -> None:
+def main(what: str, executor: str, moment: str, folder: Path, server: str) -> None:
     """Kill at the first append, the second, … until nothing is left to kill, and finish after each."""
+    if server:
+        make_schemas(server, ["warm", *(f"{kill_at:02}" for kill_at in range(1, MOST))])
     # What is imported late is imported now, once for all that is forked.
-    work(what, "in_process", folder / "warm", 0, moment)
+    work(what, "in_process", opened(folder / "warm", server), 0, moment)
     for kill_at in range(1, MOST):
         place = folder / f"{kill_at:02}"
-        status = apart(lambda: work(what, executor, place, kill_at, moment))  # noqa: B023
+        status = apart(lambda: work(what, executor, opened(place, server), kill_at, moment))  # noqa: B023
         killed = os.WIFSIGNALED(status)
         if not killed and status:
             sys.exit(f"not killed at append {kill_at}, and failed")
         if not killed:
             break
-        if apart(lambda: work(what, executor, place, 0, moment)):  # noqa: B023
+        if apart(lambda: work(what, executor, opened(place, server), 0, moment)):  # noqa: B023
             sys.exit(f"killed {moment} append {kill_at}, it could not be finished")
         print(place.name, flush=True)
 
 
+def make_schemas(server: str, names: Sequence[str]) -> None:
+    engine = create_engine(server)
+    with engine.begin() as connection:
+        for name in names:
+            connection.execute(text(f"CREATE SCHEMA s_{name}"))
+    engine.dispose()
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], Path(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], Path(sys.argv[4]), sys.argv[5])

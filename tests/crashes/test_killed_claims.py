@@ -38,18 +38,18 @@ while True:
 """
 
 
-def start(path: Path, folder: Path) -> tuple[subprocess.Popen[bytes], Path]:
-    told = path.with_name(f"{random.getrandbits(64)}.txt")
+def start(where: str, folder: Path) -> tuple[subprocess.Popen[bytes], Path]:
+    told = folder.with_name(f"{random.getrandbits(64)}.txt")
     with told.open("wb") as out:
-        command = [sys.executable, "-c", CLAIMING, str(path), str(folder)]
+        command = [sys.executable, "-c", CLAIMING, where, str(folder)]
         return subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT), told
 
 
-def test_slots_of_killed_processes_are_used_again_and_never_twice(tmp_path: Path) -> None:
-    path, folder = tmp_path / "mlorch.db", tmp_path / "working"
+def test_slots_of_killed_processes_are_used_again_and_never_twice(place: str, tmp_path: Path) -> None:
+    folder = tmp_path / "working"
     folder.mkdir()
-    with closing(open_log(path)) as log:
-        processes = [start(path, folder) for _ in range(4)]
+    with closing(open_log(place)) as log:
+        processes = [start(place, folder) for _ in range(4)]
         try:
             for process, told in processes[:3]:
                 while not told.stat().st_size:

@@ -12,6 +12,7 @@ import pytest
 
 from mlorch import Instance
 from mlorch.events import AssetMaterialized, RunFinished, RunStarted
+from tests.postgres import schemas
 
 CHILD = """
 import os, signal, sys
@@ -41,27 +42,37 @@ class Killing:
 
 first = asset(name="s0", code_version="1")(lambda: 1)
 second = asset(name="s1", code_version="1", ins={"x": AssetIn("s0")})(lambda x: x + 1)
-held = Instance.local(folder)
+held = Instance.local(folder, storage=sys.argv[4] or None)
 killed = Instance(Killing(held.log), held.store, held.leases)
 assert materialize([first, second], instance=killed, only_stale=True).success
 """
 
 
-def run(folder, kill_at, moment):
-    command = [sys.executable, "-c", CHILD, str(folder), str(kill_at), moment]
+def run(folder, storage, kill_at, moment):
+    command = [sys.executable, "-c", CHILD, str(folder), str(kill_at), moment, storage or ""]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)])
+def new_storage(request):
+    """Gives the URL of another empty database each time; None for the file in an instance's folder."""
+    if request.param == "sqlite":
+        yield lambda: None
+        return
+    with schemas(request.getfixturevalue("postgres")) as new:
+        yield new
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_run_killed_at_any_append_is_finished_by_the_next(tmp_path, moment):
+def test_a_run_killed_at_any_append_is_finished_by_the_next(tmp_path, new_storage, moment):
     deaths = 0
     for kill_at in range(1, 30):
-        folder = tmp_path / f"{kill_at}"
-        died = run(folder, kill_at, moment).returncode == -signal.SIGKILL
+        folder, storage = tmp_path / f"{kill_at}", new_storage()
+        died = run(folder, storage, kill_at, moment).returncode == -signal.SIGKILL
         deaths += died
-        again = run(folder, 0, moment)
+        again = run(folder, storage, 0, moment)
         assert again.returncode == 0, again.stderr
-        with Instance.local(folder) as instance:
+        with Instance.local(folder, storage=storage) as instance:
             records = instance.log.read()
         made = Counter(one.event.asset for one in records if isinstance(one.event, AssetMaterialized))
         assert made == {"s0": 1, "s1": 1}, f"killed {moment} append {kill_at}"

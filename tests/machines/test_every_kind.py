@@ -40,12 +40,12 @@ SELECTIONS = st.just(set(DESIGNS)) | st.builds(
 class EveryKind(RuleBasedStateMachine):
     """The engine beside the model."""
 
-    def __init__(self) -> None:
+    def __init__(self, instance: Instance | None = None) -> None:
         super().__init__()
         self.world = World()
         self.project = Project(self.world)
         self.model = Model(self.world)
-        self.instance = Instance.ephemeral()
+        self.instance = instance or Instance.ephemeral()
         self.versions: dict[int, str] = {0: "INITIAL"}
         self.values: dict[int, int] = {}
 

@@ -277,12 +277,12 @@ class Model:
 class Materializing(RuleBasedStateMachine):
     """The engine beside the model."""
 
-    def __init__(self) -> None:
+    def __init__(self, instance: Instance | None = None) -> None:
         super().__init__()
         self.world = World()
         self.project = Project(self.world)
         self.model = Model(self.world)
-        self.instance = Instance.ephemeral()
+        self.instance = instance or Instance.ephemeral()
         self.versions: dict[int, str] = {}
 
     @rule(name=st.sampled_from([name for name in EDGES if name != UNDECLARED]), code=st.integers(1, 3))
