@@ -9,12 +9,13 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mlorch.app.configuring import check_kept_config
+from mlorch.definitions.config import RunConfig
 from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.dynamic import AddDynamicPartitionsRequest, DeleteDynamicPartitionsRequest
 from mlorch.definitions.jobs import AssetJob, JobDefinition
 from mlorch.definitions.keys import key_text
 from mlorch.definitions.partitions import PartitionsDefinition, check_partition_key
-from mlorch.definitions.requests import RunRequest
+from mlorch.definitions.requests import RunRequest, written_config
 from mlorch.definitions.schedules import ScheduleDefinition
 from mlorch.definitions.tags import tag_of
 from mlorch.definitions.targets import Job, Target
@@ -90,16 +91,19 @@ class Asking:
         span = _span(tags)
         keys = self._selection(request, job)
         self._check_partition(request, job, keys, span)
+        # A backfill is of assets: what the job says of them, it is told.
+        is_told = job is None or request.asset_selection is not None or span is not None
+        config = request.run_config or (_config_of(job) if span is not None else {})
         return RunAsked(
             run_key=request.run_key,
             job=name,
-            selection=keys if job is None or request.asset_selection is not None else (),
+            selection=keys if is_told else (),
             partition=request.partition_key,
             partitions=("...".join(span),) if span is not None else (),
             checks=self._checks(request),
             only="stale" if request.stale_assets_only else "",
             tags=tags,
-            config=request.run_config or {},  # type: ignore[arg-type]
+            config=config,  # type: ignore[arg-type]
             is_backfill=span is not None,
         )
 
@@ -233,6 +237,12 @@ class _Scopes:
 
 # Definitions stay as they are once made, and a process looks at hardly more than one of them.
 _scopes = lru_cache(maxsize=4)(_Scopes)
+
+
+def _config_of(job: Job | None) -> dict[str, Any]:
+    """Return the run config of a job that is the same for all partitions."""
+    config = job.config if job is not None else None
+    return written_config(config) if isinstance(config, RunConfig | Mapping) else {}
 
 
 def _span(tags: Mapping[str, str]) -> tuple[str, str] | None:

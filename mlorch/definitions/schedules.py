@@ -19,6 +19,7 @@ from mlorch.definitions.ticks import (
     TickFunction,
     answers,
     evaluated,
+    read_status,
 )
 from mlorch.errors import InvalidDefinitionError, nearest
 
@@ -70,7 +71,7 @@ class ScheduleDefinition(Importable):
         self.run_config = written_config(run_config)
         self.tags = {str(key): str(value) for key, value in (tags or {}).items()}
         self.execution_timezone = execution_timezone or "UTC"
-        self.default_status = DefaultScheduleStatus(default_status)
+        self.default_status = read_status(owner, DefaultScheduleStatus, default_status)
         self.description = description
         self.required_resource_keys = frozenset(required_resource_keys or ())
         self.metadata = dict(metadata or {})

@@ -15,6 +15,7 @@ from mlorch.definitions.ticks import (
     TickFunction,
     answers,
     evaluated,
+    read_status,
 )
 from mlorch.errors import InvalidDefinitionError
 
@@ -68,7 +69,7 @@ class SensorDefinition(Importable):
             raise InvalidDefinitionError(f"{self}: time_limit must be positive, not {time_limit}")
         self.minimum_interval_seconds = interval
         self.time_limit = float(time_limit)
-        self.default_status = DefaultSensorStatus(default_status)
+        self.default_status = read_status(str(self), DefaultSensorStatus, default_status)
         self.description = description
         self.required_resource_keys = frozenset(required_resource_keys or ())
         self.tags = {str(key): str(value) for key, value in (tags or {}).items()}

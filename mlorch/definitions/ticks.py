@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from mlorch.definitions.config import RunConfig
 from mlorch.definitions.partitions import moment_of
@@ -30,6 +30,19 @@ class DefaultSensorStatus(StrEnum):
 
     RUNNING = "RUNNING"
     STOPPED = "STOPPED"
+
+
+S = TypeVar("S", bound=StrEnum)
+
+
+def read_status(owner: str, kind: type[S], given: str) -> S:
+    """Return a status that may be given by its name. Raises InvalidDefinitionError."""
+    try:
+        return kind(given)
+    except ValueError:
+        raise InvalidDefinitionError(
+            f"{owner}: default_status should be RUNNING or STOPPED, not {given!r}"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

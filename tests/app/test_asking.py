@@ -93,7 +93,7 @@ def daily_saying():
 
 
 NUMBERS = define_asset_job("numbers_job", selection=["numbers", "total"])
-DAYS = define_asset_job("days_job", selection=["days"])
+DAYS = define_asset_job("days_job", selection=["days"], config={"loggers": {}})
 CUSTOMERS_JOB = define_asset_job("customers_job", selection=["customers"])
 
 
@@ -140,6 +140,7 @@ def test_a_range_of_partitions_is_a_backfill():
     }
     (run,) = ask(RunRequest(tags=tags), job=DAYS).runs
     assert (run.partition, run.partitions, run.is_backfill) == (None, ("2026-01-02...2026-01-04",), True)
+    assert (run.selection, run.config) == (("days",), {"loggers": {}})
 
 
 def test_an_ops_job_takes_a_partition_of_its_config():

@@ -66,6 +66,11 @@ def test_a_time_limit_that_is_not_positive_is_refused():
         SensorDefinition(name="arrivals", evaluation_fn=ask, time_limit=0)
 
 
+def test_a_status_that_there_is_not_is_refused():
+    with pytest.raises(InvalidDefinitionError, match="sensor 'arrivals': default_status should be RUNNING"):
+        SensorDefinition(name="arrivals", evaluation_fn=ask, default_status="ON")
+
+
 def test_a_sensor_is_called_like_its_function():
     @sensor(job=JOB)
     def arrivals(context, inbox: Inbox):
