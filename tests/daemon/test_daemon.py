@@ -42,7 +42,7 @@ def test_a_schedule_runs_its_job_at_each_of_its_times(make_project: MakeProject)
     project.start(until=NOON + 30 * 60)
     project.wait(lambda: len(project.facts(RunFinished.kind)) >= 3)
     ticks = [one for one in project.facts(TickEvaluated.kind) if isinstance(one, TickEvaluated)]
-    dues = [one.due for one in ticks]
+    dues = [one.due or 0.0 for one in ticks]
     assert dues == [dues[0] + 60 * place for place in range(len(dues))]
     runs = [one for one in project.facts(RunQueued.kind) if isinstance(one, RunQueued)]
     assert [one.run_id for one in runs] == [run_id for tick in ticks for run_id in tick.runs]
@@ -145,7 +145,7 @@ def test_of_two_daemons_one_works_and_the_other_takes_over(make_project: MakePro
     assert time.monotonic() - began < 15
     before = len(project.facts(RunFinished.kind))
     project.wait(lambda: len(project.facts(RunFinished.kind)) > before + 1)
-    dues = [one.due for one in project.facts(TickEvaluated.kind) if isinstance(one, TickEvaluated)]
+    dues = [one.due or 0.0 for one in project.facts(TickEvaluated.kind) if isinstance(one, TickEvaluated)]
     assert dues == [dues[0] + 60 * place for place in range(len(dues))]
 
 
