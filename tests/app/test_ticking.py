@@ -27,6 +27,8 @@ from mlorch import (
 )
 from mlorch.app.ticking import evaluate, instigators
 from mlorch.errors import InvalidDefinitionError, InvalidSelectionError
+from mlorch.events import TickEvaluated
+from mlorch.planning.agenda import Agenda
 from mlorch.planning.ticks import TickAsked
 
 DAILY = DailyPartitionsDefinition("2026-01-01", timezone="Europe/Berlin")
@@ -292,3 +294,44 @@ def test_secrets_in_a_result_are_never_a_run_config():
     assert outcome.error["type"] == "InvalidConfigError"
     assert "hunter2" not in str(outcome)
     assert "EnvVar" in outcome.error["message"]
+
+
+@pytest.mark.parametrize(
+    ("catchup", "most", "wanted"),
+    [
+        ("all", None, ["2026-02-03", "2026-02-04", "2026-02-05", "2026-02-06", "2026-02-07"]),
+        ("all", 2, ["2026-02-06", "2026-02-07"]),
+        ("latest", None, ["2026-02-07"]),
+        ("none", None, []),
+    ],
+    ids=["all", "two", "latest", "none"],
+)
+def test_five_days_down_are_made_up_for_as_the_schedule_says(catchup, most, wanted):
+    nightly = build_schedule_from_partitioned_job(
+        DAYS, default_status="RUNNING", catchup=catchup, max_catchup_runs=most
+    )
+    definitions, instance = Definitions([days], schedules=[nightly]), Instance.ephemeral()
+    agenda, up = Agenda(), at("2026-02-02T12:00+01:00")
+    agenda.declare(instigators(definitions), up)
+    runs = []
+
+    def pass_time(now):
+        while due := agenda.due(now):
+            outcome = evaluate(definitions, instance, due[0])
+            runs.extend(run.partition for run in outcome.runs)
+            agenda.learn(
+                TickEvaluated(
+                    at=now,
+                    name=outcome.name,
+                    number=outcome.number,
+                    status=outcome.status,
+                    due=outcome.due,
+                )
+            )
+
+    pass_time(at("2026-02-03T00:00:01+01:00"))
+    assert runs == ["2026-02-02"]
+    pass_time(at("2026-02-08T09:00+01:00"))
+    assert runs[1:] == wanted
+    pass_time(at("2026-02-09T00:00+01:00"))
+    assert runs[1:] == [*wanted, "2026-02-08"]
