@@ -22,9 +22,6 @@ from mlorch.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_ROOM = 10
-"""Runs that one daemon carries out at once where no setting says how many."""
-
 LOOK = 2.0
 """Seconds between two looks for runs whose process died."""
 
@@ -66,10 +63,9 @@ class Runs:
         if not self.queue.waiting:
             return
         limits = self._settings.limits
-        most = limits.runs if limits.runs >= 0 else DEFAULT_ROOM
         starting = self._starting()
         held = self._held() if limits.runs >= 0 or limits.tags else {}
-        room = most - len(self.workers)
+        room = self._settings.daemon_runs - len(self.workers)
         for run in list(self.queue.next_runs(limits, held, room, starting)):
             child = code.fork(run)
             self.workers[run.run_id] = child

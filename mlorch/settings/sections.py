@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -149,13 +150,15 @@ class Settings:
 
     @property
     def limits(self) -> Limits:
-        """How many runs and steps go at once, over all processes, for a command."""
-        return self._limits(-1)
+        """How many runs and steps go at once, over all processes."""
+        runs = -1 if self.max_concurrent_runs is None else self.max_concurrent_runs
+        return read_limits(runs, self.tag_concurrency_limits, self.pools, str(self.project))
 
     @property
-    def daemon_limits(self) -> Limits:
-        """How many runs and steps go at once, over all processes, for the daemon."""
-        return self._limits(DAEMON_RUNS)
+    def daemon_runs(self) -> int:
+        """How many runs the daemon has carried out at once."""
+        runs = DAEMON_RUNS if self.max_concurrent_runs is None else self.max_concurrent_runs
+        return runs if runs >= 0 else sys.maxsize
 
     @property
     def state(self) -> Path:
@@ -168,11 +171,6 @@ class Settings:
         scheme, slashes, path = (self.storage or DEFAULT_STORAGE).partition(":///")
         is_file = scheme.startswith("sqlite") and path not in ("", ":memory:")
         return f"{scheme}{slashes}{self.project / path if is_file else path}"
-
-    def _limits(self, runs: int) -> Limits:
-        if self.max_concurrent_runs is not None:
-            runs = self.max_concurrent_runs
-        return read_limits(runs, self.tag_concurrency_limits, self.pools, str(self.project))
 
 
 SECTIONS: Mapping[str, type] = {

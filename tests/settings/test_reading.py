@@ -267,9 +267,12 @@ def test_nobody_is_notified_unless_somebody_is_named(tmp_path):
 
 def test_the_daemon_has_a_limit_of_its_own_where_nobody_set_one(tmp_path):
     settings = read_settings(project(tmp_path))
-    assert (settings.limits.runs, settings.daemon_limits.runs) == (-1, 10)
+    assert (settings.limits.runs, settings.daemon_runs) == (-1, 10)
+    settings = read_settings(tmp_path, flags={"max_concurrent_runs": 0})
+    assert (settings.limits.runs, settings.daemon_runs) == (0, 0)
     settings = read_settings(tmp_path, flags={"max_concurrent_runs": -1})
-    assert (settings.limits.runs, settings.daemon_limits.runs) == (-1, -1)
+    assert settings.limits.runs == -1
+    assert settings.daemon_runs > 1_000_000
 
 
 @pytest.mark.parametrize(
