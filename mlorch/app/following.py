@@ -215,12 +215,21 @@ class Following:
     def _try(self, follower: Follower, told: Callable[[int], None]) -> str:
         """Tell one; return why that could not be, or ""."""
         name = follower.name
+        done = 0
+
+        def telling(count: int) -> None:
+            nonlocal done
+            done = count
+            told(count)
+
         try:
-            self._lines.update(dict.fromkeys(follower.drain(told)))
+            self._lines.update(dict.fromkeys(follower.drain(telling)))
         except Exception as error:  # noqa: BLE001 - whatever one tool does, the other is told
             print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
-            self._due[name] = time.monotonic() + self._pause[name]
-            self._pause[name] = min(2 * self._pause[name], self._longest_pause)
+            # Who takes a part at a time has not gone away.
+            pause = self._first_pause if done else self._pause[name]
+            self._due[name] = time.monotonic() + pause
+            self._pause[name] = min(2 * pause, self._longest_pause)
             return " ".join(str(error).split())[:300] or type(error).__name__
         self._due[name] = time.monotonic() + follower.every
         self._pause[name] = self._first_pause

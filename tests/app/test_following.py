@@ -95,6 +95,18 @@ def test_it_is_tried_again_ever_more_rarely_and_once_more_at_the_end() -> None:
     assert len(tool.asked) < 10
 
 
+def test_one_that_takes_a_part_at_a_time_is_not_asked_more_rarely() -> None:
+    class Slow(Tool):
+        def drain(self, told: Callable[[int], None]) -> list[str]:
+            self.facts -= 1
+            told(1)
+            return super().drain(told)
+
+    tool = Slow("webhook", 40, failures=12)
+    follow(tool, looks=60, pauses=(0.03, 10.0))
+    assert len(tool.asked) >= 10
+
+
 def test_a_tool_that_comes_back_is_told() -> None:
     tool = Tool("MLflow", 3, failures=2)
     is_told, _ = follow(tool, looks=40, pauses=(0.02, 0.1))
