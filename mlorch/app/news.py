@@ -9,7 +9,7 @@ from datetime import datetime
 from mlorch.app.freshness import freshness_of
 from mlorch.app.progress import queued_slots, unmade_slots
 from mlorch.definitions.definitions import Definitions
-from mlorch.events import AssetMaterialized, AssetObserved, CheckEvaluated, RunStarted
+from mlorch.events import AssetMaterialized, AssetObserved, CheckEvaluated, RunQueued, RunStarted
 from mlorch.instance import Instance
 from mlorch.log import EventLog, Record, Slot
 from mlorch.planning.automation.deciding import Conditions
@@ -45,14 +45,8 @@ def gather(asked: Asked) -> Facts:
     """Return what the conditions have to know; what none of them asks about is not read."""
     log, conditions = asked.instance.log, asked.conditions
     # Read first: what ends meanwhile counts as in progress once more, and not as if it had not been at all.
-    running, backfilling = _in_progress(asked) if conditions.ask(*_IN_PROGRESS) else ((), ())
-    newest = log.read(newest_first=True, limit=1)
-    facts = Facts(
-        seq=max(newest[0].seq if newest else 0, asked.state.seq),
-        made=_made(asked),
-        running=by_asset(running),
-        backfilling=by_asset(backfilling),
-    )
+    facts = _in_progress(asked) if conditions.ask(*_IN_PROGRESS) else Facts(queue_from=asked.state.queue_from)
+    facts = replace(facts, seq=max(_newest(log), asked.state.seq), made=_made(asked))
     if asked.state.at is not None:
         facts = replace(facts, updates=_updates(asked, facts.seq))
     if conditions.ask(*_RUNS):
@@ -76,12 +70,26 @@ def by_asset(slots: Iterable[Slot]) -> dict[str, set[str | None]]:
     return found
 
 
-def _in_progress(asked: Asked) -> tuple[set[Slot], set[Slot]]:
-    instance, graph = asked.instance, asked.targets.graph
-    queued = queued_runs(instance.log)
-    waiting = queued_slots(asked.definitions, graph, queued.values(), instance.log, asked.now)
-    going = unmade_slots(instance.log, instance.living())
-    return waiting[0] | going[0], waiting[1] | going[1]
+def _newest(log: EventLog) -> int:
+    """Return the number of the newest fact."""
+    newest = log.read(newest_first=True, limit=1)
+    return newest[0].seq if newest else 0
+
+
+def _in_progress(asked: Asked) -> Facts:
+    log, state, graph = asked.instance.log, asked.state, asked.targets.graph
+    newest = _newest(log)
+    queued = queued_runs(log, state.queue_from)
+    waiting = queued_slots(asked.definitions, graph, queued.values(), log, asked.now)
+    going = unmade_slots(log, asked.instance.living(), asked.conditions.looked_at)
+    if queued:
+        first = log.read(state.queue_from, run_id=next(iter(queued)), kinds={RunQueued.kind}, limit=1)
+        newest = first[0].seq - 1 if first else state.queue_from
+    return Facts(
+        queue_from=newest,
+        running=by_asset(waiting[0] | going[0]),
+        backfilling=by_asset(waiting[1] | going[1]),
+    )
 
 
 def _made(asked: Asked) -> dict[str, set[str | None]]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from mlorch.app.choosing import Choice, chosen_slots
+from mlorch.app.materializing import FEW
 from mlorch.app.preparing import slots_of
 from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.graph import AssetGraph
 from mlorch.definitions.jobs import AssetJob
 from mlorch.errors import MlorchError
 from mlorch.events import (
-    BACKFILL_TAG,
     AssetMaterialized,
     AssetObserved,
     BackfillStarted,
@@ -26,21 +26,26 @@ from mlorch.log import EventLog, Record, Slot
 from mlorch.planning.selection import select
 
 _BEGUN = {RunStarted.kind, BackfillStarted.kind}
-_DONE = {AssetMaterialized.kind, AssetObserved.kind, StepFailed.kind, StepSkipped.kind}
+_DONE = {AssetMaterialized.kind, AssetObserved.kind, StepFailed.kind, StepSkipped.kind, RunFinished.kind}
 
 
-def unmade_slots(log: EventLog, living: Collection[str]) -> tuple[set[Slot], set[Slot]]:
-    """Return what runs that go, and backfills that go, have still to make."""
+def unmade_slots(
+    log: EventLog, living: Collection[str], assets: Collection[str]
+) -> tuple[set[Slot], set[Slot]]:
+    """Return what of these assets runs that go, and backfills that go, have still to make."""
     runs: set[Slot] = set()
     backfills: set[Slot] = set()
     for run_id in living:
-        records = log.read(run_id=run_id, kinds=_BEGUN | _DONE | {RunFinished.kind})
-        for record in records:
-            if isinstance(record.event, RunStarted):
-                runs |= _left(record.event.targets, records)
-            elif isinstance(record.event, BackfillStarted):
-                done = _of_backfill(log, record)
-                backfills |= _left(record.event.targets, done)
+        for began in log.read(run_id=run_id, kinds=_BEGUN, limit=1):
+            event = began.event
+            assert isinstance(event, RunStarted | BackfillStarted)
+            targets = {slot for slot in slots_of(event.targets) if slot[0] in assets}
+            if not targets:
+                continue
+            if isinstance(event, RunStarted):
+                runs |= _left(targets, log.read(began.seq, run_id=run_id, kinds=_DONE))
+            else:
+                backfills |= _left_of_backfill(targets, log, began)
     return runs, backfills
 
 
@@ -95,25 +100,23 @@ def _keys(definitions: Definitions, graph: AssetGraph, one: RunQueued) -> Sequen
     return select(None if job is None else job.selection, graph)
 
 
-def _left(targets: Mapping[str, object], records: Iterable[Record]) -> set[Slot]:
+def _left(targets: set[Slot], records: Iterable[Record]) -> set[Slot]:
     """Return the targets of a run of which it has not said what became of them; none, once it has ended."""
-    found = set(slots_of(targets))  # type: ignore[arg-type]
     for record in records:
         event = record.event
         if isinstance(event, RunFinished):
             return set()
         if isinstance(event, StepFailed):
-            found.difference_update(event.failed)
+            targets.difference_update(event.failed)
         elif isinstance(event, AssetMaterialized | AssetObserved | StepSkipped):
-            found.discard((event.asset, event.partition))
-    return found
+            targets.discard((event.asset, event.partition))
+    return targets
 
 
-def _of_backfill(log: EventLog, began: Record) -> list[Record]:
-    """Return what the runs of a backfill have said of what became of its targets."""
-    records = log.read(began.seq, kinds={RunStarted.kind, *_DONE})
-    own = {began.event.run_id}
-    for record in records:
-        if isinstance(record.event, RunStarted) and record.event.tags.get(BACKFILL_TAG) == began.event.run_id:
-            own.add(record.event.run_id)
-    return [record for record in records if record.event.run_id in own and record.event.kind in _DONE]
+def _left_of_backfill(targets: set[Slot], log: EventLog, began: Record) -> set[Slot]:
+    """Return the targets that were neither made nor failed since; what it leaves out stays until it ends."""
+    found = {"slots": targets} if len(targets) <= FEW else {"assets": {asset for asset, _ in targets}}
+    for kind in (AssetMaterialized.kind, AssetObserved.kind, StepFailed.kind):
+        latest = log.latest(kind, **found)
+        targets = {slot for slot in targets if slot not in latest or latest[slot].seq < began.seq}
+    return targets

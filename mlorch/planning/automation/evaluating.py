@@ -106,7 +106,7 @@ class Evaluation:
         self.now = targets.now
         self.requested: dict[str, Subset] = {}
         self.answers: dict[str, Answer] = {}
-        self.after = State(facts.seq, self.now.timestamp())
+        self.after = State(facts.seq, self.now.timestamp(), facts.queue_from)
         self._operations = operations
         self._parts: dict[AutomationCondition, Part] = {}
         self._made: dict[str, Subset] = {}

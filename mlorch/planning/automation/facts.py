@@ -36,6 +36,8 @@ class Facts:
     """What happened up to the fact numbered `seq`, since the evaluation that left a state behind."""
 
     seq: int = 0
+    queue_from: int = 0
+    """A number before which nothing waits in the queue any more."""
     made: Mapping[str, Keys] = field(default_factory=dict)
     """What was ever made or observed, of whatever the state does not know."""
     updates: Mapping[str, Mapping[str | None, Update]] = field(default_factory=dict)

@@ -41,6 +41,8 @@ class State:
     seq: int = 0
     at: float | None = None
     """None before the first evaluation."""
+    queue_from: int = 0
+    """As of the facts."""
     made: dict[str, Subset] = field(default_factory=dict)
     """What was ever made or observed, of the assets that conditions look at."""
     conditions: dict[str, Remembered] = field(default_factory=dict)
@@ -64,6 +66,7 @@ def written(state: State, targets: Targets) -> str:
         "format": _FORMAT,
         "seq": state.seq,
         "at": state.at,
+        "queue_from": state.queue_from,
         "partitions": several,
         "assets": assets,
         "made": {name: ranges(subset) for name, subset in state.made.items()},
@@ -87,7 +90,7 @@ def read(cursor: str | None, targets: Targets) -> State:
     found = _values(cursor)
     if not found:
         return State()
-    state = State(found["seq"], found["at"])
+    state = State(found["seq"], found["at"], found["queue_from"])
     moves: dict[tuple[int, int], Moved | None] = {}
     for name, number in found["assets"].items():
         if name not in targets.graph.nodes and name not in targets.checks:
