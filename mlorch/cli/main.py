@@ -21,6 +21,7 @@ from mlorch.cli.job import job
 from mlorch.cli.lineage import lineage
 from mlorch.cli.load import load, restore
 from mlorch.cli.materialize import materialize
+from mlorch.cli.migrate import migrate
 from mlorch.cli.mirror import mirror
 from mlorch.cli.new import new
 from mlorch.cli.notify import notify
@@ -54,6 +55,7 @@ for one in (
     restore,
     drift,
     mirror,
+    migrate,
     notify,
     daemon,
     ui,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import weakref
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -129,7 +130,8 @@ _REASONS = {
 }
 
 
-def _connected(connection: Any, _record: object) -> None:
+def _connected(connection: Any, record: object) -> None:
+    weakref.finalize(record, _close, connection, os.getpid())
     from psycopg.types.string import StrDumper
 
     class Text(StrDumper):  # type: ignore[misc, unused-ignore]
@@ -142,6 +144,12 @@ def _connected(connection: Any, _record: object) -> None:
     for statement in _SESSION:
         connection.execute(statement)
     connection.commit()
+
+
+def _close(connection: Any, pid: int) -> None:
+    # Who lets go of an engine without a word closes its connections too, but not those of a parent process.
+    if os.getpid() == pid:
+        connection.close()
 
 
 def _begun(connection: Connection) -> None:
