@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from datetime import timedelta
@@ -14,6 +15,9 @@ from mlorch.settings.durations import duration_text
 from mlorch.settings.kinds import KINDS
 from mlorch.settings.reading import found_settings, read_settings
 from mlorch.settings.sections import SECTIONS, Settings
+
+
+_QUERY = re.compile(r"([?&]\w*password=)[^&]+", re.IGNORECASE)
 
 
 class Setting(NamedTuple):
@@ -59,6 +63,8 @@ def shown(name: str, value: Any) -> Any:
         return _masked(value)
     if isinstance(value, timedelta) or name.startswith("retention."):
         return duration_text(value)
+    if isinstance(value, str):
+        return mask(_QUERY.sub(r"\1***", value))
     return mask(list(value) if isinstance(value, tuple) else value)
 
 

@@ -72,6 +72,12 @@ def test_no_secret_is_shown(tmp_path, monkeypatch):
     assert found["notifications.email.password"].value == {"env": "MLORCH_NOTIFICATIONS_EMAIL_PASSWORD"}
 
 
+def test_a_password_behind_the_path_is_not_shown_either(tmp_path):
+    url = "postgresql+psycopg://host/db?user=me&password=s3cr3t&sslmode=require"
+    found = explained(tmp_path, f'[tool.mlorch]\nstorage = "{url}"\n')
+    assert found["storage"].value == url.replace("s3cr3t", "***")
+
+
 def test_a_reference_is_shown_as_it_is_written(tmp_path):
     found = explained(tmp_path, '[tool.mlorch.notifications]\nwebhook = { env = "HOOK" }\n')
     assert found["notifications.webhook"].value == {"env": "HOOK"}
