@@ -17,9 +17,6 @@ from mlorch.settings.reading import found_settings, read_settings
 from mlorch.settings.sections import SECTIONS, Settings
 
 
-_QUERY = re.compile(r"([?&]\w*password=)[^&]+", re.IGNORECASE)
-
-
 class Setting(NamedTuple):
     """One setting, ready to be shown: no password and no secret is in it."""
 
@@ -66,6 +63,9 @@ def shown(name: str, value: Any) -> Any:
     if isinstance(value, str):
         return mask(_QUERY.sub(r"\1***", value))
     return mask(list(value) if isinstance(value, tuple) else value)
+
+
+_QUERY = re.compile(r"([?&]\w*password=)[^&]+", re.IGNORECASE)
 
 
 def _masked(secret: str) -> str:
