@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from mlorch import ScheduleDefinition, define_asset_job, drift_sensor
-
-from .assets import ZONE
+from mlorch import build_schedule_from_partitioned_job, define_asset_job, drift_sensor
 
 retrain = define_asset_job(name="retrain", selection="*")
 
 # On the first of a month the last one is complete; its reports are in by the morning.
-monthly = ScheduleDefinition(name="monthly", job=retrain, cron_schedule="0 6 1 * *", execution_timezone=ZONE)
+monthly = build_schedule_from_partitioned_job(retrain, name="monthly", hour_of_day=6)
 
-# The weather drifts all year round, and the model knows it. Of these columns it would not: whether flights are
-# late as often as before, who flies, and where to.
+# The weather drifts all year round, and the model knows it. Not so of these columns: whether flights are late
+# as often as before, who flies, and where to.
 drifted = drift_sensor(
     "features", name="drifted", job=retrain, watch=["late", "carrier", "dest"], default_status="RUNNING"
 )
