@@ -41,11 +41,23 @@ def test_a_history_goes_to_a_server_and_back(made, postgres):
         assert found["rows"]["events"] == len(here.read()) > 5
 
 
-def test_a_password_is_not_shown(made, postgres):
-    done = made("migrate", "--to", postgres.replace("mlorch@", "mlorch:pa55word@"))
-    assert done.code == 0
-    assert "pa55word" not in done.out + done.err
-    assert "MLORCH_STORAGE" in done.out
+def test_a_password_is_neither_shown_nor_kept(made, postgres, monkeypatch):
+    url = postgres.replace("mlorch@", "mlorch:pa55word@")
+    done = [made("migrate", "--to", url)]
+    assert "MLORCH_STORAGE" in done[0].out
+    monkeypatch.setenv("MLORCH_STORAGE", url)
+    done += [
+        made(*words.split())
+        for words in ("materialize total", "status", "runs list --json", "config show", "pools list")
+    ]
+    with closing(open_log(url)) as log:
+        kept = repr(log.read()) + repr(log.engine)
+    done.append(made("migrate", "--to", url.replace("/test_", "/no_such_")))
+    assert [one.code for one in done] == [0, 0, 0, 0, 0, 0, 2]
+    shown = kept + "".join(one.out + one.err for one in done)
+    files = b"".join(path.read_bytes() for path in made.folder.rglob("*") if path.is_file())
+    assert "pa55word" not in shown
+    assert b"pa55word" not in files
 
 
 def test_where_it_goes_must_be_another_and_empty_and_where_it_is_must_be_something(made):

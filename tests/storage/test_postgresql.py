@@ -17,11 +17,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, event, text
 
 from mlorch.errors import AlreadyDoneError, StorageError
+from mlorch.events import Event
+from mlorch.execution.writer import Writer
+from mlorch.log import History
 from mlorch.storage.claims import Claimant, SqlClaims
 from mlorch.storage.leases import Holder, SqlLeases
 from mlorch.storage.sql import SqlLog, find_log, open_log
 from mlorch.storage.tables import HEAD, metadata
-from tests.facts import made, started
+from tests.facts import made, run_started, started
 from tests.postgres import Server, cluster, programs, schemas
 from tests.storage.test_schema import alembic
 
@@ -303,3 +306,25 @@ def test_who_can_not_tell_whether_it_was_kept_asks_or_repeats(log: SqlLog) -> No
     with pytest.raises(AlreadyDoneError):
         log.append([started(), made("a")], once=["tick:schedule/nightly@100"])
     assert [record.event for record in log.read()] == [started(), made("a")]
+
+
+def test_the_writer_of_a_run_keeps_each_fact_once_whatever_it_was_told(log: SqlLog) -> None:
+    facts: list[Event] = [run_started("r"), started(), made("a"), made("b")]
+    writer = Writer(log, History({}), None)
+    for keeps in (True, False):
+
+        def break_off(connection: Connection, keeps: bool = keeps) -> None:
+            raw: Any = connection.connection.driver_connection
+            if keeps:
+                raw.commit()
+                raw.execute("SELECT 1")
+            end_connections(log)
+
+        batch = facts[:2] if keeps else facts[2:]
+        writer.add(*batch)
+        event.listen(log.engine, "commit", break_off)
+        with pytest.raises(StorageError, match="can't be reached"):
+            writer.flush()
+        event.remove(log.engine, "commit", break_off)
+        writer.flush()
+    assert [record.event for record in log.read()] == facts
