@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from mlorch.app.ticking import evaluate
@@ -16,6 +18,7 @@ from mlorch.settings import Settings
 
 def evaluate_for(daemon: Connection, settings: Settings, definitions: Definitions) -> None:
     """Answer what the daemon asks, one after the other, until it asks no more."""
+    answers = _Answers(daemon)
     with Instance.of(settings) as instance:
         while True:
             try:
@@ -23,7 +26,41 @@ def evaluate_for(daemon: Connection, settings: Settings, definitions: Definition
             except (EOFError, OSError):
                 return
             for one in asked:
-                daemon.send(_answer(one, definitions, instance))
+                answers.add(_answer(one, definitions, instance))
+            answers.send()
+
+
+class _Answers:
+    """Answers on their way: some go together, as thousands take hardly longer than one."""
+
+    def __init__(self, daemon: Connection) -> None:
+        self._daemon = daemon
+        self._waiting: list[TickOutcome | Evaluated] = []
+        self._lock = threading.Lock()
+        self._has_some = threading.Event()
+        threading.Thread(target=self._keep_sending, name="mlorch-answers", daemon=True).start()
+
+    def add(self, answer: TickOutcome | Evaluated) -> None:
+        self._waiting.append(answer)
+        self._has_some.set()
+
+    def send(self) -> None:
+        """Send what waits."""
+        with self._lock:
+            self._has_some.clear()
+            if self._waiting:
+                waiting, self._waiting = self._waiting, []
+                self._daemon.send(waiting)
+
+    def _keep_sending(self) -> None:
+        with suppress(OSError):
+            while self._has_some.wait():
+                time.sleep(_TOGETHER)
+                self.send()
+
+
+_TOGETHER = 0.1
+"""Seconds within which answers are sent together."""
 
 
 def _answer(

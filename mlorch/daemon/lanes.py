@@ -24,7 +24,7 @@ STUCK = 0.5
 _TOGETHER = 0.25
 """Seconds that what is given out at once may take, by what it took before."""
 
-_UNKNOWN = 0.05
+_UNKNOWN = 0.005
 """Seconds that are expected of what was never evaluated."""
 
 
@@ -144,9 +144,9 @@ class _Lane:
     def answers(self) -> Iterator[tuple[Asked, Any]]:
         try:
             while self.child.connection.poll():
-                answer = self.child.connection.recv()
-                self.since = time.monotonic()
-                yield self.given.popleft(), answer
+                for answer in self.child.connection.recv():
+                    self.since = time.monotonic()
+                    yield self.given.popleft(), answer
         except (EOFError, OSError):
             self.has_ended = True
 
