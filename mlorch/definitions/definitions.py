@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from mlorch.definitions.asset_checks import AssetChecksDefinition
 from mlorch.definitions.assets import AssetsDefinition
@@ -21,6 +21,9 @@ from mlorch.definitions.signature import EMPTY
 from mlorch.definitions.specs import AssetSpec
 from mlorch.definitions.wiring import check_nested, check_resource, makes_something
 from mlorch.errors import InvalidDefinitionError, MissingDefinitionError, nearest
+
+if TYPE_CHECKING:
+    from mlorch.definitions.automation import AutomationCondition
 
 
 class Definitions:
@@ -145,8 +148,12 @@ def load_assets_from_modules(
     *,
     group_name: str | None = None,
     key_prefix: str | Sequence[str] | None = None,
+    automation_condition: AutomationCondition | None = None,
 ) -> list[AssetsDefinition | AssetSpec]:
-    """Return the assets found as attributes of the modules, each once, in the order they stand there."""
+    """Return the assets found as attributes of the modules, each once, in the order they stand there.
+
+    Those that can be made and have no `automation_condition` get this one.
+    """
     found: dict[int, AssetsDefinition | AssetSpec] = {}
     for module in modules:
         for value in vars(module).values():
@@ -155,11 +162,24 @@ def load_assets_from_modules(
                     one, AssetChecksDefinition
                 ):
                     found.setdefault(id(one), one)
+    if automation_condition is not None:
+        condition = automation_condition
+        found = {id(one): _with_condition(one, condition) for one in found.values()}
     if group_name is None and key_prefix is None:
         return list(found.values())
     keys = {str(key): key for one in found.values() for key in keys_of(one)}
     renamed = {name: key.with_prefix(key_prefix) if key_prefix else key for name, key in keys.items()}
     return [one.placed(renamed, group_name) for one in found.values()]
+
+
+def _with_condition(
+    one: AssetsDefinition | AssetSpec, condition: AutomationCondition
+) -> AssetsDefinition | AssetSpec:
+    if isinstance(one, AssetSpec) or not one.is_executable or one.is_observed:
+        return one
+    return one.map_asset_specs(
+        lambda spec: spec.replace_attributes(automation_condition=spec.automation_condition or condition)
+    )
 
 
 def _has_conditions(

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlorch.definitions.asset_checks import AssetChecksDefinition
 from mlorch.definitions.assets import AssetsDefinition
@@ -16,30 +16,57 @@ from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.specs import AssetSpec
 from mlorch.errors import InvalidDefinitionError
 
+if TYPE_CHECKING:
+    from mlorch.definitions.automation import AutomationCondition
+
 Placing = str | Sequence[str] | None
 
 
 def load_assets_from_package_module(
-    package_module: ModuleType, *, group_name: str | None = None, key_prefix: Placing = None
+    package_module: ModuleType,
+    *,
+    group_name: str | None = None,
+    key_prefix: Placing = None,
+    automation_condition: AutomationCondition | None = None,
 ) -> list[AssetsDefinition | AssetSpec]:
     """Return the assets of a package and of all modules within, each once."""
-    return load_assets_from_modules(modules_of(package_module), group_name=group_name, key_prefix=key_prefix)
+    return load_assets_from_modules(
+        modules_of(package_module),
+        group_name=group_name,
+        key_prefix=key_prefix,
+        automation_condition=automation_condition,
+    )
 
 
 def load_assets_from_package_name(
-    package_name: str, *, group_name: str | None = None, key_prefix: Placing = None
+    package_name: str,
+    *,
+    group_name: str | None = None,
+    key_prefix: Placing = None,
+    automation_condition: AutomationCondition | None = None,
 ) -> list[AssetsDefinition | AssetSpec]:
     """Return the assets of a package, by its name, and of all modules within, each once."""
-    package = import_module(package_name)
-    return load_assets_from_package_module(package, group_name=group_name, key_prefix=key_prefix)
+    return load_assets_from_package_module(
+        import_module(package_name),
+        group_name=group_name,
+        key_prefix=key_prefix,
+        automation_condition=automation_condition,
+    )
 
 
 def load_assets_from_current_module(
-    *, group_name: str | None = None, key_prefix: Placing = None
+    *,
+    group_name: str | None = None,
+    key_prefix: Placing = None,
+    automation_condition: AutomationCondition | None = None,
 ) -> list[AssetsDefinition | AssetSpec]:
     """Return the assets that the module which calls this has declared so far."""
-    module = calling_module(2)
-    return load_assets_from_modules([module], group_name=group_name, key_prefix=key_prefix)
+    return load_assets_from_modules(
+        [calling_module(2)],
+        group_name=group_name,
+        key_prefix=key_prefix,
+        automation_condition=automation_condition,
+    )
 
 
 def load_asset_checks_from_modules(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from datetime import timedelta
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from mlorch import (
     asset,
     asset_check,
     graph_asset,
+    load_assets_from_modules,
     map_asset_specs,
     multi_asset,
     op,
@@ -157,6 +159,19 @@ def test_copies_keep_the_condition_or_get_another() -> None:
     (changed,) = map_asset_specs(lambda spec: spec.replace_attributes(automation_condition=None), [one])
     assert grouped.spec.automation_condition == EAGER
     assert changed.spec.automation_condition is None
+
+
+def test_assets_of_a_module_get_a_condition_where_they_have_none() -> None:
+    module = ModuleType("some")
+    vars(module).update(one=conditioned("one"), two=asset(name="two")(lambda: 2), three=AssetSpec("three"))
+    other = AutomationCondition.on_missing()
+    found = {
+        one.key.to_user_string(): one
+        for one in load_assets_from_modules([module], automation_condition=other)
+    }
+    assert found["one"].spec.automation_condition == EAGER
+    assert found["two"].spec.automation_condition == other
+    assert found["three"].automation_condition is None
 
 
 @pytest.mark.parametrize(
