@@ -13,6 +13,7 @@ from mlorch.definitions.automation import AutomationCondition
 from mlorch.definitions.automation_sensors import AutomationConditionSensorDefinition
 from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.keys import CoercibleToAssetKey, key_text
+from mlorch.definitions.sensors import SensorDefinition
 from mlorch.errors import UserError
 from mlorch.planning.automation.asking import explained, runs_asked
 from mlorch.planning.automation.deciding import conditions_of, decide, moment_of
@@ -115,6 +116,14 @@ def covered_by(definitions: Definitions, sensor: AutomationConditionSensorDefini
         if isinstance(one, AutomationConditionSensorDefinition) and one is not sensor:
             found -= found_keys(coerced(one.target.selection), graph)
     return found
+
+
+def is_idle(definitions: Definitions, sensor: SensorDefinition) -> bool:
+    """Tell whether it is the sensor that nobody declared, and others evaluate all conditions there are."""
+    if not isinstance(sensor, AutomationConditionSensorDefinition) or not sensor.is_implicit:
+        return False
+    targets = Targets(definitions.graph, datetime.now(UTC))
+    return not conditions_of(targets, covered_by(definitions, sensor)).by_name
 
 
 def _evaluated(

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from mlorch.app.asking import Asking
-from mlorch.app.automation import ask_conditions
+from mlorch.app.automation import ask_conditions, is_idle
 from mlorch.app.partitions import resolved
 from mlorch.definitions.automation_sensors import AutomationConditionSensorDefinition
 from mlorch.definitions.definitions import Definitions
@@ -42,7 +42,8 @@ def instigators(definitions: Definitions) -> list[Instigator]:
     Raises InvalidDefinitionError for the schedule of a job whose assets have no partitions, or several.
     """
     schedules = (resolved_schedule(definitions, name) for name in definitions.schedules)
-    return [*map(_of_schedule, schedules), *map(_of_sensor, definitions.sensors.values())]
+    sensors = (one for one in definitions.sensors.values() if not is_idle(definitions, one))
+    return [*map(_of_schedule, schedules), *map(_of_sensor, sensors)]
 
 
 def resolved_schedule(definitions: Definitions, name: str) -> ScheduleDefinition:

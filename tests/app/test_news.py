@@ -21,7 +21,7 @@ from mlorch import (
     multi_asset,
 )
 from mlorch.app.automation import covered_by
-from mlorch.app.ticking import evaluate
+from mlorch.app.ticking import evaluate, instigators
 from mlorch.events import BackfillStarted, RunStarted
 from mlorch.planning.ticks import TickAsked
 from tests.automating import History
@@ -325,6 +325,15 @@ def test_a_sensor_asks_for_what_it_covers_and_the_other_for_the_rest() -> None:
     assert found.runs[0].tags["mlorch/sensor"] == "own"
     rest = tick(every, "default_automation_condition_sensor")
     assert [run.selection for run in rest.runs] == [("two",)]
+
+
+def test_the_sensor_that_nobody_declared_is_listed_where_it_has_something_to_do() -> None:
+    own = AutomationConditionSensorDefinition("own", target="*")
+    assert [one.name for one in instigators(Definitions([declared("one", EAGER)], sensors=[own]))] == [
+        "sensor/own"
+    ]
+    (found,) = instigators(Definitions([declared("one", EAGER)]))
+    assert (found.name, found.is_running) == ("sensor/default_automation_condition_sensor", False)
 
 
 def test_a_tick_that_requests_nothing_says_so_and_goes_on_from_there() -> None:
