@@ -176,7 +176,7 @@ class _Keeper:
 
 
 def _release(leases: Leases, holder: Holder) -> None:
-    """Give back what is held; where the disk is full, as soon as it is not."""
+    """Give back what is held; where the disk is full or the server away, as soon as it is not."""
     try:
         leases.release(holder)
     except (StorageError, OSError):
@@ -185,13 +185,15 @@ def _release(leases: Leases, holder: Holder) -> None:
 
 
 def _release_later(leases: Leases, holder: Holder) -> None:
+    pause = 0.5
     while True:
-        time.sleep(TTL / 3)
+        time.sleep(pause)
         try:
             leases.release(holder)
         except (StorageError, OSError):
-            continue
-        return
+            pause = min(2 * pause, TTL / 3)
+        else:
+            return
 
 
 def _holder(run_id: str) -> Holder:
