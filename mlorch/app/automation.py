@@ -22,6 +22,7 @@ from mlorch.planning.automation.state import position, read, written
 from mlorch.planning.automation.targets import Targets
 from mlorch.planning.selection import coerced, found_keys
 from mlorch.planning.ticks import RunAsked
+from mlorch.storage.bodies import no_collection
 
 if TYPE_CHECKING:
     from mlorch.definitions.assets import AssetsDefinition
@@ -142,6 +143,7 @@ def _evaluated(
     targets = Targets(graph, moment, default)
     conditions = conditions_of(targets, assets)
     state = read(cursor, targets)
-    facts = gather(Asked(definitions, instance, targets, conditions, state, moment))
-    done = decide(targets, conditions, facts, state)
+    with no_collection():
+        facts = gather(Asked(definitions, instance, targets, conditions, state, moment))
+        done = decide(targets, conditions, facts, state)
     return EvaluateAutomationConditionsResult(written(done.after, targets), runs_asked(done, tags), done)

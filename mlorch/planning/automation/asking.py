@@ -11,7 +11,7 @@ from mlorch.planning.automation.targets import Targets
 from mlorch.planning.ticks import RunAsked
 
 _FEW = 5
-"""Assets that are named."""
+"""Assets that are named, and reasons that are told."""
 
 
 def runs_asked(done: Evaluation, tags: Mapping[str, str]) -> tuple[RunAsked, ...]:
@@ -68,8 +68,15 @@ def _run(done: Evaluation, names: list[str], key: str | None, tags: Mapping[str,
         selection=tuple(assets),
         checks=tuple(lone),
         partition=key,
-        tags={**tags, WHY: "; ".join(f"{_some(several)}: {why}" for why, several in reasons.items())},
+        tags={**tags, WHY: _told(reasons)},
     )
+
+
+def _told(reasons: Mapping[str, list[str]]) -> str:
+    """Return the first few reasons, each with the first few assets of which it is so."""
+    found = [f"{_some(names)}: {why}" for why, names in list(reasons.items())[:_FEW]]
+    others = [name for names in list(reasons.values())[_FEW:] for name in names]
+    return "; ".join([*found, f"{_some(others)} for other reasons"] if others else found)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -52,25 +52,28 @@ class State:
 
 def written(state: State, targets: Targets) -> str:
     """Return the state as text that `read` reads."""
+    partitions, made, conditions = _Table(), _Table(), _Table()
     numbers: dict[int, int] = {}
-    several: list[Any] = []
     assets = {}
     for name in {**state.made, **state.conditions}:
-        partitions = targets.partitions(name)
-        number = numbers.get(id(partitions))
-        if number is None:
-            number = numbers[id(partitions)] = len(several)
-            several.append(partitions.written())
-        assets[name] = number
+        one = targets.partitions(name)
+        if id(one) not in numbers:
+            numbers[id(one)] = partitions.number(one.written())
+        subset, remembered = state.made.get(name), state.conditions.get(name)
+        assets[name] = [
+            numbers[id(one)],
+            None if subset is None else made.number(ranges(subset)),
+            None if remembered is None else conditions.number(_remembered(remembered)),
+        ]
     found = {
         "format": _FORMAT,
         "seq": state.seq,
         "at": state.at,
         "queue_from": state.queue_from,
-        "partitions": several,
+        "partitions": partitions.values,
+        "made": made.values,
+        "conditions": conditions.values,
         "assets": assets,
-        "made": {name: ranges(subset) for name, subset in state.made.items()},
-        "conditions": {name: _remembered(one) for name, one in state.conditions.items()},
     }
     return json.dumps(found, separators=(",", ":"))
 
@@ -92,7 +95,7 @@ def read(cursor: str | None, targets: Targets) -> State:
         return State()
     state = State(found["seq"], found["at"], found["queue_from"])
     moves: dict[tuple[int, int], Moved | None] = {}
-    for name, number in found["assets"].items():
+    for name, (number, made, condition) in found["assets"].items():
         if name not in targets.graph.nodes and name not in targets.checks:
             continue
         partitions = targets.partitions(name)
@@ -102,14 +105,29 @@ def read(cursor: str | None, targets: Targets) -> State:
         moved = moves[place]
         if moved is None:
             continue
-        if name in found["made"]:
-            state.made[name] = moved(from_ranges(found["made"][name]))
+        if made is not None:
+            state.made[name] = moved(from_ranges(found["made"][made]))
             new = partitions.full & ~moved.known
             if new:
                 state.unknown[name] = new
-        if name in found["conditions"]:
-            state.conditions[name] = _recalled(found["conditions"][name], moved)
+        if condition is not None:
+            state.conditions[name] = _recalled(found["conditions"][condition], moved)
     return state
+
+
+class _Table:
+    """Values that are written once and named by their numbers: most assets are alike."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, value: Any) -> int:
+        text = json.dumps(value)
+        if text not in self._numbers:
+            self._numbers[text] = len(self.values)
+            self.values.append(value)
+        return self._numbers[text]
 
 
 def _values(cursor: str | None) -> Mapping[str, Any]:

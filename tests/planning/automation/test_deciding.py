@@ -55,7 +55,7 @@ def test_a_thousand_assets_of_ten_thousand_days_take_well_under_a_second() -> No
     done, cursor = evaluated(graph, facts, cursor, NOW + timedelta(minutes=1))
     assert time.process_time() - begun < 1
     assert set(done.requested) == {f"a{number}" for number in range(1, 10)}
-    assert len(cursor) < 300_000
+    assert len(cursor) < 30_000
 
 
 def test_months_of_ten_thousand_days_are_mapped_only_where_something_happened() -> None:
@@ -78,7 +78,7 @@ def test_a_state_is_what_it_was_after_writing_and_reading() -> None:
     done, cursor = evaluated(graph, Facts(seq=7, made={"day": ["2024-03-01"]}), None, NOW)
     assert read(cursor, targets) == done.after
     assert read(None, targets) == State()
-    assert json.loads(cursor)["made"]["day"] == [[9991, 9991]]
+    assert json.loads(cursor)["made"] == [[[9991, 9991]], []]
 
 
 def test_what_is_declared_no_more_is_forgotten() -> None:
