@@ -238,7 +238,7 @@ def slots_of(event: Event) -> Sequence[Slot]:
     if isinstance(event, AssetMaterialized | AssetObserved | FreshnessChanged):
         return ((event.asset, event.partition),)
     if isinstance(event, TickEvaluated):
-        return ((event.name, None),)
+        return () if event.is_belated else ((event.name, None),)
     return event.failed if isinstance(event, StepFailed) else ()
 
 

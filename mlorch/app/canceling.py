@@ -68,7 +68,12 @@ def cancel_runs(
 
 def canceled_by() -> str:
     """Return the reason of a run that this process asks to end."""
-    return f"canceled by {_user()} on {socket.gethostname()}"
+    return f"canceled by {whoever()}"
+
+
+def whoever() -> str:
+    """Return who runs this process, and where."""
+    return f"{_user()} on {socket.gethostname()}"
 
 
 def _named(name: str, runs: dict[str, RunView], waiting: set[str]) -> str:

@@ -18,11 +18,25 @@ def asset_names(incomplete: str) -> list[str]:
 
 def job_names(incomplete: str) -> list[str]:
     """Return the declared jobs whose names begin so."""
+    return _declared("jobs", incomplete)
+
+
+def schedule_names(incomplete: str) -> list[str]:
+    """Return the declared schedules whose names begin so."""
+    return _declared("schedules", incomplete)
+
+
+def sensor_names(incomplete: str) -> list[str]:
+    """Return the declared sensors whose names begin so."""
+    return _declared("sensors", incomplete)
+
+
+def _declared(what: str, incomplete: str) -> list[str]:
     from mlorch.app.opening import open_app
     from mlorch.errors import MlorchError
 
     try:
-        jobs = open_app().definitions.jobs
+        found = getattr(open_app().definitions, what)
     except MlorchError:
         return []
-    return sorted(name for name in jobs if name.startswith(incomplete))
+    return sorted(name for name in found if name.startswith(incomplete))

@@ -29,6 +29,8 @@ from mlorch.cli.observe import observe, report
 from mlorch.cli.partitions import partitions
 from mlorch.cli.pools import pools
 from mlorch.cli.runs import runs
+from mlorch.cli.schedule import schedule
+from mlorch.cli.sensor import sensor
 from mlorch.cli.status import status
 from mlorch.cli.ui import ui
 from mlorch.cli.version import version
@@ -67,6 +69,8 @@ app.add_typer(assets, name="assets")
 app.add_typer(partitions, name="partitions")
 app.add_typer(checks, name="checks")
 app.add_typer(job, name="job")
+app.add_typer(schedule, name="schedule")
+app.add_typer(sensor, name="sensor")
 app.add_typer(runs, name="runs")
 app.add_typer(backfills, name="backfills")
 app.add_typer(config, name="config")

@@ -27,8 +27,9 @@ class Leading:
         from mlorch.storage.leases import Holder
 
         self._leases = leases
-        host, pid = socket.gethostname(), os.getpid()
-        self._me = Holder(f"{DAEMON}/{host}/{pid}", host, pid, command_line(), time.time())
+        host, pid, since = socket.gethostname(), os.getpid(), time.time()
+        # The name says all, as living leases are known by their names alone.
+        self._me = Holder(f"{DAEMON}/{host}/{pid}/{since:.0f}", host, pid, command_line(), since)
         self._renewed = -TTL
         self.is_mine = False
         self.other: Holder | None = None

@@ -8,14 +8,15 @@ from collections import Counter
 from collections.abc import Iterable
 from multiprocessing.connection import Connection
 
+from mlorch.app.instigating import tick_facts
 from mlorch.daemon.code import Code
 from mlorch.daemon.lanes import Asked, Lanes
 from mlorch.daemon.orders import Evaluated, Freshness
 from mlorch.daemon.recording import record
-from mlorch.events import Event, InstigatorStarted, InstigatorStopped, TickEvaluated
+from mlorch.events import Event
 from mlorch.log import EventLog
 from mlorch.planning import once
-from mlorch.planning.agenda import Agenda
+from mlorch.planning.agenda import GRACE, Agenda
 from mlorch.planning.ticks import Instigator, TickAsked, TickOutcome
 from mlorch.settings import Settings
 
@@ -34,7 +35,7 @@ class Ticking:
     def __init__(self, log: EventLog, settings: Settings) -> None:
         self._log = log
         self._settings = settings
-        self.agenda = Agenda(_facts(log))
+        self.agenda = Agenda(tick_facts(log))
         self._limits: dict[str, float] = {}
         self._schedules = Lanes(self._expected, self._limit)
         self._sensors = Lanes(self._expected, self._limit)
@@ -55,7 +56,7 @@ class Ticking:
 
     def give(self, code: Code, now: float) -> None:
         """Give out what is due by now."""
-        due = self._not_done(self.agenda.due(now))
+        due = self._not_done(self.agenda.due(now), now)
         self._schedules.add([one for one in due if once.is_schedule(one.name)])
         sensors: list[Asked] = [one for one in due if not once.is_schedule(one.name)]
         if self._has_freshness and time.monotonic() >= self._fresh_at:
@@ -107,9 +108,9 @@ class Ticking:
         self._schedules.close()
         self._sensors.close()
 
-    def _not_done(self, due: list[TickAsked]) -> list[TickAsked]:
-        """Return the ticks that were not evaluated already, before the clock was set back."""
-        doubtful = [one for one in due if self.agenda.has_been(one)]
+    def _not_done(self, due: list[TickAsked], now: float) -> list[TickAsked]:
+        """Return the ticks that were not evaluated already: before the clock was set back, or by hand."""
+        doubtful = [one for one in due if self.agenda.has_been(one) or now - one.due > GRACE]
         if not doubtful:
             return due
         used = self._log.used([once.tick(one.name, one.number, one.due) for one in doubtful])
@@ -151,14 +152,6 @@ class Ticking:
 
     def _limit(self, name: str) -> float:
         return self._limits.get(name, _DEFAULT_LIMIT)
-
-
-def _facts(log: EventLog) -> Iterable[Event]:
-    """Yield what the log says of schedules and sensors: who turned them on or off, and their last ticks."""
-    for turned in log.read(kinds={InstigatorStarted.kind, InstigatorStopped.kind}):
-        yield turned.event
-    for last in log.latest(TickEvaluated.kind).values():
-        yield last.event
 
 
 def _asked(outcome: TickOutcome) -> TickAsked:

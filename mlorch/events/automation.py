@@ -45,7 +45,7 @@ class TickEvaluated:
     at: float
     name: str
     number: int
-    """Counts the ticks of one name from 1."""
+    """Counts the ticks of one name from 1; 0 of one that was missed and is made up for later."""
     status: str
     due: float | None = None
     """When a schedule's tick was due; None for a sensor's."""
@@ -64,6 +64,11 @@ class TickEvaluated:
     """What the evaluation took."""
     run_id: str | None = None
     kind: ClassVar[str] = "tick_evaluated"
+
+    @property
+    def is_belated(self) -> bool:
+        """Tell whether it was made up for later, and says nothing of how far its schedule is."""
+        return self.number == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

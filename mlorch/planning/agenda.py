@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from heapq import heapify, heappop, heappush
 
@@ -84,6 +84,8 @@ class Agenda:
             return
         state = self._states.setdefault(fact.name, TickState())
         if isinstance(fact, TickEvaluated):
+            if fact.is_belated:
+                return
             state.last = fact
         else:
             state.turned = fact
@@ -186,6 +188,23 @@ class _Entry:
         """Return the time after which ticks are due. A clock that was set back is followed."""
         last = state.last.due if state.last is not None and state.last.due is not None else 0.0
         return min(max(self.walked, last, state.since or 0.0), now)
+
+
+def next_tick(one: Instigator, state: TickState, now: float) -> float | None:
+    """Return the first time from now on at which one is due; None where it is turned off."""
+    if not state.is_on(one):
+        return None
+    return _next(one, now) if one.crons else max(_pause(one, state, now), now)
+
+
+def ticks_between(one: Instigator, since: float, until: float) -> list[float]:
+    """Return when a schedule is due, both ends included, whether it is turned on or not."""
+    moments = (
+        datetime.fromtimestamp(since, UTC),
+        datetime.fromtimestamp(until, UTC) + timedelta(microseconds=1),
+    )
+    found = {tick.timestamp() for grid in _grids(one.crons, one.timezone) for tick in grid.between(*moments)}
+    return sorted(found)
 
 
 def _pause(one: Instigator, state: TickState, now: float) -> float:
