@@ -10,6 +10,7 @@
     │   ├── TypeCheckError            a value that contradicts its annotation
     │   ├── IntegrityError            bytes on disk that are not the recorded ones
     │   ├── StorageError              a database or folder that can't be read or written
+    │   │   └── UnreachableError          a server that does not answer now
     │   ├── NotFoundError             a run, version or value that was never recorded
     │   ├── BusyError                 somebody else holds what is asked for
     │   ├── AlreadyDoneError          what is done a single time was done before
@@ -76,6 +77,10 @@ class IntegrityError(UserError):
 
 class StorageError(UserError):
     """A database or a folder can't be read or written as it is."""
+
+
+class UnreachableError(StorageError):
+    """The server of a database does not answer now; what it was to do last may have been done."""
 
 
 class NotFoundError(UserError):

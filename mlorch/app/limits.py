@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlorch.app.holding import TTL, wait
 from mlorch.definitions.limits import Limits, priority_of
+from mlorch.execution.patience import patiently
 from mlorch.execution.pools import POLL, NoPools
 from mlorch.instance import Instance
 
@@ -116,7 +117,8 @@ class SharedPools:
             return True
         self._asked.add((pool, step))
         who = _claimant(self._owner, step)
-        is_held = self._claims.ask(who, {_pool(pool): slots}, self._priority, TTL, time.time())
+        asked = {_pool(pool): slots}
+        is_held = patiently(lambda: self._claims.ask(who, asked, self._priority, TTL, time.time()))
         if not is_held:
             self._full_until[pool] = now + POLL
         return is_held
@@ -125,7 +127,7 @@ class SharedPools:
         self._full_until.pop(pool, None)
         if (pool, step) in self._asked:
             self._asked.discard((pool, step))
-            self._claims.give_back(self._owner, step, time.time())
+            patiently(lambda: self._claims.give_back(self._owner, step, time.time()))
 
     def close(self) -> None:
         """Give back what is held or waited for."""

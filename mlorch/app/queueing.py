@@ -22,7 +22,7 @@ from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.selections import AssetSelection
 from mlorch.definitions.tags import RESUMES, max_runtime_of, tag_of
-from mlorch.errors import AlreadyDoneError, MlorchError, RunCanceledError
+from mlorch.errors import AlreadyDoneError, MlorchError, RunCanceledError, UnreachableError
 from mlorch.events import BackfillFinished, Event, RunFinished, RunQueued
 from mlorch.instance import Instance
 from mlorch.planning.once import run_began, run_ended
@@ -53,8 +53,8 @@ def carry_out_queued(
     told = listener or Listener()
     try:
         _carry_out(definitions, instance, queued, _of_queue(queued, request), told)
-    except AlreadyDoneError:
-        # Another process began it, or the daemon took this one for dead and said how it ended.
+    except (AlreadyDoneError, UnreachableError):
+        # Another process began it, the daemon took this one for dead, or nobody can say how it ended.
         raise
     except RunCanceledError as error:
         end(instance, queued, "CANCELED", str(error))

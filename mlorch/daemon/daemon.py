@@ -83,6 +83,8 @@ class Daemon:
                     self._pause = _FIRST_PAUSE
                 except (StorageError, OSError) as error:
                     logger.error("the database: %s; trying again in %g s", error, self._pause)
+                    if self._at_work is not None:
+                        self._at_work.was_away()
                     time.sleep(self._pause)
                     self._pause = min(2 * self._pause, _LONGEST_PAUSE)
         finally:
@@ -194,6 +196,10 @@ class _Work:
             self._handed_over = time.monotonic()
             self._runs.hand_over()
         return self._handed_over is not None and time.monotonic() - self._handed_over > _HANDING_OVER
+
+    def was_away(self) -> None:
+        """Take note that the database could not be reached."""
+        self._runs.was_away()
 
     def close(self) -> None:
         self._ticking.close()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from collections import Counter
 from collections.abc import Collection
 from multiprocessing.connection import Connection
 
+from mlorch.app.holding import TTL
 from mlorch.app.limits import claims_of
 from mlorch.app.queueing import end
 from mlorch.app.reaping import again, ask_to_hand_over, is_to_go_on, reap
@@ -48,6 +50,12 @@ class Runs:
         self._reaped: set[str] = set()
         self._ended: list[Record] = []
         self._looked = 0.0
+        self._sure_at = time.monotonic() + TTL
+        """When a lease of another machine that ran out says that its process died."""
+
+    def was_away(self) -> None:
+        """Take note that the database was away: other machines may not have renewed their leases yet."""
+        self._sure_at = time.monotonic() + TTL
 
     def learn(self, record: Record) -> None:
         """Take note of a fact about a run."""
@@ -151,8 +159,10 @@ class Runs:
             end(self._instance, queued, "FAILURE", f"{reason}, {_STARTS} times")
 
     def _reap(self) -> None:
-        living = self._instance.living()
+        living, host = self._instance.living(), socket.gethostname()
         for run in [one for one in self.queue.going.values() if not is_alive(one, living)]:
+            if run.source.get("host") != host and time.monotonic() < self._sure_at:
+                continue
             self._reaped.add(run.run_id)
             if reap(self._instance, run):
                 logger.error("run %s failed: its process died", run.run_id[:8])

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Self
 
 from mlorch.errors import AlreadyDoneError, StorageError
 from mlorch.events import AssetMaterialized, Event
+from mlorch.execution.patience import patiently
 from mlorch.log import EventLog, History, Record
 from mlorch.planning.once import of_runs
 
@@ -56,7 +58,7 @@ class Writer:
             self._flushed_at = now
             while self._waiting:
                 facts = [self._numbered(fact) for fact in self._waiting[: self._doubtful or None]]
-                numbers = self._append(facts)
+                numbers = patiently(partial(self._append, facts))
                 del self._waiting[: len(facts)]
                 for seq, fact in zip(numbers, facts, strict=True):
                     self._history.add(Record(seq, fact))

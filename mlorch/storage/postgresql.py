@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, Executable, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from mlorch.errors import MissingDependencyError, StorageError
+from mlorch.errors import MissingDependencyError, StorageError, UnreachableError
 from mlorch.storage.texts import plain
 
 READING: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ"}
@@ -73,7 +73,7 @@ def explain(name: str, error: Exception) -> Exception | None:
     is_new = isinstance(error, DBAPIError) and error.statement is None
     is_lost = not state and (is_new or isinstance(error, OperationalError | InterfaceError))
     if is_lost or state.startswith(_AWAY):
-        return StorageError(
+        return UnreachableError(
             f"the server of {name} can't be reached: {said or 'it closed the connection'}. "
             "Try again when it answers"
         )
