@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlorch.app.arrivals import Arrived, arrived_since, metric_changes
 from mlorch.app.asking import RANGE
+from mlorch.app.partitions import resolved
 from mlorch.app.references import (
     Reference,
     find_reference,
@@ -25,13 +26,14 @@ from mlorch.definitions.jobs import AssetJob
 from mlorch.definitions.requests import RunRequest
 from mlorch.definitions.tags import WHY
 from mlorch.definitions.ticks import Evaluation
-from mlorch.errors import IntegrityError, NotFoundError, UserError
+from mlorch.errors import IntegrityError, NotFoundError, UnknownPartitionError, UserError
 from mlorch.events import AssetMaterialized, DriftEvaluated
 from mlorch.instance import Instance
 from mlorch.planning.retraining import held_back
 from mlorch.planning.selection import select
 
 if TYPE_CHECKING:
+    from mlorch.definitions.partitions import PartitionsDefinition
     from mlorch.drift import DriftReport, Profile
 
 MOST_PAST = 60
@@ -95,6 +97,7 @@ class _Seeing:
             history,
             metric_changes(self.instance, self.one.require_metric_drop, arrived, self.reference),
         )
+        held |= {key: self._why_not(key) for key, reason in held.items() if not reason}
         drifted = [one for one in arrived if held.get(one.fact.partition) == ""]
         asked = list(self._requests(drifted, reports)) if drifted else []
         keys = {partition: request.run_key for request, partitions in asked for partition in partitions}
@@ -163,7 +166,8 @@ class _Seeing:
         self, drifted: Sequence[Arrived], reports: Mapping[str | None, DriftReport]
     ) -> Iterator[tuple[RunRequest, list[str | None]]]:
         """Yield the runs to ask for, each with the partitions whose drift it is for."""
-        if self.one.retrain == "partition" and self._is_divided():
+        is_divided = bool(self._divided())
+        if self.one.retrain == "partition" and is_divided:
             groups = [[one] for one in drifted]
         else:
             groups = [list(drifted)]
@@ -172,7 +176,7 @@ class _Seeing:
             why = "; ".join(reports[one.fact.partition].why(one.name) for one in group[:3])
             tags = {WHY: f"{why}{f' and {len(group) - 3} more' if len(group) > 3 else ''}"}
             partition = None
-            if self._is_divided():
+            if is_divided:
                 if self.one.retrain == "all":
                     tags |= dict(zip(RANGE, self._span(), strict=True))
                 else:
@@ -192,14 +196,25 @@ class _Seeing:
         what = "all" if self.one.retrain == "all" else partition
         return f"{job}|{what}|{self.reference.version}|{version}"
 
-    def _is_divided(self) -> bool:
-        """Say whether what is run has partitions."""
-        target, graph = self.one.target, self.definitions.graph
+    def _why_not(self, partition: str | None) -> str:
+        """Return why what is run can't be run for a partition; "" where it can."""
+        if partition is None or self.one.retrain != "partition":
+            return ""
+        for definition in self._divided():
+            try:
+                definition.validate_partition_key(partition)
+            except UnknownPartitionError:
+                return f"what it runs has no partition {partition!r}"
+        return ""
+
+    def _divided(self) -> list[PartitionsDefinition]:
+        """Return the partitions of what is run, none where it has none."""
+        target, graph = self.one.target, resolved(self.definitions.graph, self.instance.log)
         job = self.definitions.job(target.names[0]) if target.names else None
         if job is not None and not isinstance(job, AssetJob):
-            return job.partitions_def is not None
+            return [job.partitions_def] if job.partitions_def is not None else []
         keys = select(target.selection if job is None else job.selection, graph)
-        return any(key in graph.divided for key in keys)
+        return list(dict.fromkeys(graph.divided[key] for key in keys if key in graph.divided))
 
     def _span(self) -> tuple[str, str]:
         """Return the first and the last partition of the asset that were made."""

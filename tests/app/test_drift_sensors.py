@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mlorch import Instance, MetricDrop, drift_sensor, op
+from mlorch import Instance, MetricDrop, MonthlyPartitionsDefinition, asset, drift_sensor, op
 from mlorch.app.opening import check_selections
 from mlorch.app.ticking import evaluate, instigators
 from mlorch.errors import InvalidDefinitionError
@@ -265,6 +265,22 @@ def test_assets_may_be_the_target(shop):
     (run,) = seen.tick().runs
     assert (run.job, run.selection, run.partition) == (None, ("model",), "2024-04-01")
     assert run.run_key.startswith("assets|2024-04-01|")
+
+
+def test_a_partition_that_the_job_does_not_have_holds_up_nothing(shop):
+    """Its first partitions are later than those of the asset."""
+
+    @asset(partitions_def=MonthlyPartitionsDefinition(start_date="2024-06-01"), deps=["features"])
+    def late() -> int:
+        return 1
+
+    shop.assets.append(late)
+    seen = watch(shop)
+    shop.arrive("2024-04", moved=1)
+    shop.arrive("2024-06", moved=1)
+    outcome = seen.tick()
+    assert partitions(outcome) == ["2024-06"]
+    assert facts(outcome)[0].held == "what it runs has no partition '2024-04-01'"
 
 
 def test_a_job_of_ops_trains_as_a_whole(shop):
