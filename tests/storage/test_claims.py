@@ -146,13 +146,17 @@ class ClaimsAgainstAModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = TemporaryDirectory()
-        self.log = open_log(Path(self.folder.name) / "mlorch.db")
+        self.log = open_log(self.place())
         self.births: dict[int, str] = {}
-        self.claims = SqlClaims(self.log.engine, self.births.get, self.is_alive)
+        self.claims = SqlClaims(self.log.engine, self.births.get, self.is_alive, lambda _, now: now)
         self.now = 0
         self.asked: dict[str, tuple[int, int, frozenset[str]]] = {}
         """Of each owner: minus its priority, since when, and the names of its limits."""
         self.holding: set[str] = set()
+
+    def place(self) -> str:
+        """Where nothing is yet."""
+        return f"sqlite:///{self.folder.name}/mlorch.db"
 
     def is_alive(self, pid: int, birth: str | None) -> bool:
         return self.births.get(pid) == birth

@@ -255,8 +255,12 @@ class LeasesInSqlite(LeasesInMemory):
 
     def make(self) -> Leases:
         self.folder = TemporaryDirectory()
-        self.log = open_log(Path(self.folder.name) / "mlorch.db")
-        return SqlLeases(self.log.engine, self.processes.birth_of, self.processes.is_alive)
+        self.log = open_log(self.place())
+        return SqlLeases(self.log.engine, self.processes.birth_of, self.processes.is_alive, as_told)
+
+    def place(self) -> str:
+        """Where nothing is yet."""
+        return f"sqlite:///{self.folder.name}/mlorch.db"
 
     def teardown(self) -> None:
         self.log.close()
