@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -187,7 +188,7 @@ def test_what_can_not_be_run_fails_the_tick_and_says_what_would_be_right(request
 def test_runs_are_checked_against_the_partitions_that_the_same_answer_adds_and_deletes():
     instance = Instance.ephemeral()
     instance.add_dynamic_partitions("customers", ["old"])
-    changes = [CUSTOMERS.build_add_request(["ann"]), CUSTOMERS.build_delete_request(["old"])]
+    changes: list[Any] = [CUSTOMERS.build_add_request(["ann"]), CUSTOMERS.build_delete_request(["old"])]
     outcome = ask(
         SensorResult([RunRequest(partition_key="ann")], dynamic_partitions_requests=changes),
         job=CUSTOMERS_JOB,
@@ -221,7 +222,11 @@ def test_reports_and_facts_come_with_the_outcome():
 
 
 def test_a_config_is_kept_with_the_names_of_environment_variables():
-    config = RunConfig({"numbers": Settings(size=3, token=EnvVar("TOKEN"))})
+    config = RunConfig(
+        {
+            "numbers": Settings(size=3, token=EnvVar("TOKEN"))  # type: ignore[arg-type]
+        }
+    )
     (run,) = ask(RunRequest(run_config=config), job=NUMBERS).runs
     assert run.config == {"ops": {"numbers": {"config": {"size": 3, "token": {"env": "TOKEN"}}}}}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -53,8 +54,9 @@ def at(text: str) -> float:
 
 
 def ask(one, definitions=None, *, due=0.0, instance=None, **told):
-    kind = "schedule" if isinstance(one, ScheduleDefinition) else "sensor"
-    defs = definitions or Definitions([numbers, days], **{f"{kind}s": [one]})
+    kind = one.kind
+    declared: dict[str, Any] = {f"{kind}s": [one]}
+    defs = definitions or Definitions([numbers, days], **declared)
     held = instance or Instance.ephemeral()
     return evaluate(defs, held, TickAsked(name=f"{kind}/{one.name}", number=1, due=due, **told))
 
@@ -129,7 +131,7 @@ def test_run_keys_and_partitions_become_tags_and_a_key_asked_for_twice_is_one_ru
 
 
 def test_a_sensor_is_told_what_is_known_of_the_tick_before():
-    told = []
+    told: list[Any] = []
 
     @sensor(job=NIGHTLY)
     def arrivals(context):
@@ -313,7 +315,7 @@ def test_five_days_down_are_made_up_for_as_the_schedule_says(catchup, most, want
     definitions, instance = Definitions([days], schedules=[nightly]), Instance.ephemeral()
     agenda, up = Agenda(), at("2026-02-02T12:00+01:00")
     agenda.declare(instigators(definitions), up)
-    runs = []
+    runs: list[str | None] = []
 
     def pass_time(now):
         while due := agenda.due(now):

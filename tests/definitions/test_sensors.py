@@ -9,6 +9,7 @@ import pytest
 from mlorch import (
     AssetKey,
     ConfigurableResource,
+    DynamicPartitionsDefinition,
     RunRequest,
     SensorDefinition,
     SensorResult,
@@ -19,6 +20,7 @@ from mlorch import (
     sensor,
 )
 from mlorch.errors import InvalidDefinitionError, TypeCheckError, UserError
+from mlorch.events import InstigatorStopped
 
 JOB = define_asset_job("nightly")
 OTHER = define_asset_job("weekly")
@@ -68,7 +70,7 @@ def test_a_time_limit_that_is_not_positive_is_refused():
 
 def test_a_status_that_there_is_not_is_refused():
     with pytest.raises(InvalidDefinitionError, match="sensor 'arrivals': default_status should be RUNNING"):
-        SensorDefinition(name="arrivals", evaluation_fn=ask, default_status="ON")
+        SensorDefinition(name="arrivals", evaluation_fn=ask, default_status="ON")  # type: ignore[arg-type]
 
 
 def test_a_sensor_is_called_like_its_function():
@@ -140,7 +142,9 @@ def test_a_cursor_is_text():
 
 
 def test_a_result_has_everything_at_once():
-    result = SensorResult([RunRequest("k")], cursor="7", dynamic_partitions_requests=["x"], facts=["y"])
+    change = DynamicPartitionsDefinition("people").build_add_request(["ann"])
+    fact = InstigatorStopped(at=1.0, name="sensor/other")
+    result = SensorResult([RunRequest("k")], cursor="7", dynamic_partitions_requests=[change], facts=[fact])
 
     @sensor(job=JOB)
     def arrivals():
@@ -148,7 +152,7 @@ def test_a_result_has_everything_at_once():
 
     found = arrivals.evaluate_tick(build_sensor_context())
     assert (found.run_requests, found.cursor, found.skip_message) == ((RunRequest("k"),), "7", None)
-    assert (found.dynamic_partitions_requests, found.facts) == (("x",), ("y",))
+    assert (found.dynamic_partitions_requests, found.facts) == ((change,), (fact,))
 
 
 @pytest.mark.parametrize(

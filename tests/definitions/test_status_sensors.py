@@ -253,6 +253,7 @@ def test_a_function_is_called_in_a_test_with_the_run_of_a_result():
         )
     )
     failed = failing.execute_in_process(instance=instance, raise_on_error=False)
+    assert failed.dagster_run is not None
     told = build_run_status_sensor_context(
         "alarm", failed.get_job_failure_event(), instance, failed.dagster_run
     )
