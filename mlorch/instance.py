@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mlorch.definitions.checks import AssetCheckEvaluation, AssetCheckKey
     from mlorch.definitions.entries import EventRecord
     from mlorch.definitions.entries import EventRecord
+    from mlorch.definitions.entries import EventRecord
     from mlorch.definitions.io import ValueStore
     from mlorch.definitions.keys import CoercibleToAssetKey
     from mlorch.definitions.partitions import PartitionsDefinition
