@@ -20,8 +20,6 @@ from mlorch.queries import checks, partitions, records, runs
 if TYPE_CHECKING:
     from mlorch.definitions.checks import AssetCheckEvaluation, AssetCheckKey
     from mlorch.definitions.entries import EventRecord
-    from mlorch.definitions.entries import EventRecord
-    from mlorch.definitions.entries import EventRecord
     from mlorch.definitions.io import ValueStore
     from mlorch.definitions.keys import CoercibleToAssetKey
     from mlorch.definitions.partitions import PartitionsDefinition
@@ -37,12 +35,12 @@ class Instance:
 
     log: EventLog
     store: ValueStore
-    leases: Leases |EventRecord | None = None
+    leases: Leases | None = None
     """None where no other process can see the instance."""
     outputs: ValueStore = field(default_factory=MemoryStore)
     """What ops that make no asset pass on to each other."""
-    place: tuple[str, str, Path] |EventRecord | None = field(default=None, repr=False)
-    """The URL of its database, where its values are, and its folder;EventRecord | None of one in memory."""
+    place: tuple[str, str, Path] | None = field(default=None, repr=False)
+    """The URL of its database, where its values are, and its folder; None of one in memory."""
 
     @staticmethod
     def ephemeral() -> Instance:
@@ -50,7 +48,7 @@ class Instance:
         return Instance(MemoryLog(), MemoryStore())
 
     @staticmethod
-    def local(path: str | Path, *, storage: str |EventRecord | None = None) -> Instance:
+    def local(path: str | Path, *, storage: str | None = None) -> Instance:
         """Return the instance under a folder: values in `data/`, SQLite in `.mlorch/` or `storage`, a URL.
 
         Makes what is missing. Raises StorageError where the folder can't be written or the database read.
@@ -59,7 +57,7 @@ class Instance:
         return _open(storage or f"sqlite:///{folder / '.mlorch' / 'mlorch.db'}", "data", folder)
 
     @staticmethod
-    def local_temp(tempdir: str |EventRecord | None = None) -> Instance:
+    def local_temp(tempdir: str | None = None) -> Instance:
         """Return the instance under a folder, or under a new one that stays until somebody removes it."""
         return Instance.local(tempdir or mkdtemp(prefix="mlorch-"))
 
@@ -84,27 +82,27 @@ class Instance:
         from mlorch.storage.sql import find_log
 
         log = find_log(settings.storage_url)
-        if log isEventRecord | None:
+        if log is None:
             return Instance(MemoryLog(), _store(settings.data, settings.project))
         return Instance(
             log, _store(settings.data, settings.project), _leases(log), _outputs(settings.project)
         )
 
     def get_runs(
-        self, filters: runs.RunsFilter |EventRecord | None = None, limit: int | None = None
+        self, filters: runs.RunsFilter | None = None, limit: int | None = None
     ) -> list[runs.RecordedRun]:
         """Return the runs, newest first."""
         return runs.find_runs(self.log, self.living(), filters, limit)
 
-    def get_run_by_id(self, run_id: str) -> runs.RecordedRun |EventRecord | None:
+    def get_run_by_id(self, run_id: str) -> runs.RecordedRun | None:
         return runs.find_run(self.log, self.living(), run_id)
 
-    def get_latest_materialization_event(self, asset_key: CoercibleToAssetKey) -> EventRecord |EventRecord | None:
+    def get_latest_materialization_event(self, asset_key: CoercibleToAssetKey) -> EventRecord | None:
         return records.latest_event(self.log, AssetMaterialized.kind, asset_key)
 
     def get_latest_data_version_record(
-        self, key: CoercibleToAssetKey, *, partition_key: str |EventRecord | None = None
-    ) -> EventRecord |EventRecord | None:
+        self, key: CoercibleToAssetKey, *, partition_key: str | None = None
+    ) -> EventRecord | None:
         """Return the materialization or observation that gives the data version now."""
         return records.latest_version(self.log, key, partition_key)
 
@@ -114,49 +112,49 @@ class Instance:
     def get_status_by_partition(
         self,
         asset_key: CoercibleToAssetKey,
-        partition_keys: Iterable[str] |EventRecord | None = None,
-        partitions_def: PartitionsDefinition |EventRecord | None = None,
-    ) -> Mapping[str, partitions.AssetPartitionStatus |EventRecord | None]:
+        partition_keys: Iterable[str] | None = None,
+        partitions_def: PartitionsDefinition | None = None,
+    ) -> Mapping[str, partitions.AssetPartitionStatus | None]:
         """Return the status of each partition that is named, or of all that have one."""
         return partitions.partition_statuses(
             self.log, self.living(), asset_key, partition_keys, partitions_def
         )
 
     def fetch_materializations(
-        self, records_filter: CoercibleToAssetKey, limit: int, cursor: str |EventRecord | None = None
+        self, records_filter: CoercibleToAssetKey, limit: int, cursor: str | None = None
     ) -> records.EventRecordsResult:
         """Return the materializations of an asset, newest first; the result's cursor goes on from there."""
         return records.fetch_events(self.log, AssetMaterialized.kind, records_filter, limit, cursor=cursor)
 
     def fetch_observations(
-        self, records_filter: CoercibleToAssetKey, limit: int, cursor: str |EventRecord | None = None
+        self, records_filter: CoercibleToAssetKey, limit: int, cursor: str | None = None
     ) -> records.EventRecordsResult:
         """Return the observations of an asset, newest first; the result's cursor goes on from there."""
         return records.fetch_events(self.log, AssetObserved.kind, records_filter, limit, cursor=cursor)
 
     def get_latest_asset_check_evaluation(
-        self, asset_check_key: AssetCheckKey, partition_key: str |EventRecord | None = None
-    ) -> AssetCheckEvaluation |EventRecord | None:
-        """Return what a check came to last, of one partition where one is named;EventRecord | None where it never ran."""
+        self, asset_check_key: AssetCheckKey, partition_key: str | None = None
+    ) -> AssetCheckEvaluation | None:
+        """Return what a check came to last, of one partition where one is named; None where it never ran."""
         found = checks.latest_evaluations(
             self.log, str(asset_check_key.asset_key), asset_check_key.name, partition_key
         )
-        return next(iter(found.values()),EventRecord | None)
+        return next(iter(found.values()), None)
 
-    def report_runless_asset_event(self, asset_event: AssetMaterialization | AssetObservation) ->EventRecord | None:
+    def report_runless_asset_event(self, asset_event: AssetMaterialization | AssetObservation) -> None:
         """Record that an asset was made, or what it looks like, outside of any run."""
         from mlorch.execution.reports import reported
 
         self.log.append([reported(asset_event, os.urandom(16).hex(), time.time())])
 
-    def add_dynamic_partitions(self, partitions_def_name: str, partition_keys: Sequence[str]) ->EventRecord | None:
+    def add_dynamic_partitions(self, partitions_def_name: str, partition_keys: Sequence[str]) -> None:
         """Add keys to a set of dynamic partitions; those it has already keep their place.
 
         Raises InvalidDefinitionError for a key that can't be one; then none is added.
         """
         add_keys(self.log, partitions_def_name, partition_keys, time.time())
 
-    def delete_dynamic_partition(self, partitions_def_name: str, partition_key: str) ->EventRecord | None:
+    def delete_dynamic_partition(self, partitions_def_name: str, partition_key: str) -> None:
         """Take a key out of a set of dynamic partitions; what was made of it stays."""
         delete_keys(self.log, partitions_def_name, [partition_key], time.time())
 
@@ -169,25 +167,25 @@ class Instance:
 
     def living(self) -> Collection[str]:
         """Return the ids of the runs that go on."""
-        return self.leases.runs(time.time()) if self.leases is notEventRecord | None else ()
+        return self.leases.runs(time.time()) if self.leases is not None else ()
 
-    def close(self) ->EventRecord | None:
+    def close(self) -> None:
         """Let go of the database."""
-        close = getattr(self.log, "close",EventRecord | None)
-        if close is notEventRecord | None:
+        close = getattr(self.log, "close", None)
+        if close is not None:
             close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) ->EventRecord | None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
 class Opener:
     """Gives the instance; in another process, one opened there at the same place."""
 
-    def __init__(self, instance: Instance) ->EventRecord | None:
+    def __init__(self, instance: Instance) -> None:
         self._instance = instance
 
     def __call__(self) -> Instance:
@@ -196,15 +194,15 @@ class Opener:
     def __reduce__(self) -> tuple[Any, ...]:
         place = self._instance.place
         # What is only in memory is nowhere else, and whoever asks is told so.
-        return (_none, ()) if place isEventRecord | None else (_opener, place)
+        return (_none, ()) if place is None else (_opener, place)
 
 
 DagsterInstance = Instance
 """The name that people know."""
 
 
-def _none() ->EventRecord | None:
-    returnEventRecord | None
+def _none() -> None:
+    return None
 
 
 def _opener(url: str, data: str, folder: Path) -> Callable[[], Instance]:
@@ -228,7 +226,7 @@ def _store(data: str, folder: Path) -> ValueStore:
 
     dvc = folder / ".dvc"
     return open_store(
-        data, project=folder, dvc_cache=dvc / "cache" / "files" / "md5" if dvc.is_dir() elseEventRecord | None
+        data, project=folder, dvc_cache=dvc / "cache" / "files" / "md5" if dvc.is_dir() else None
     )
 
 
