@@ -26,6 +26,7 @@ from mlorch import (
     SensorResult,
     asset,
     asset_check,
+    config_mapping,
     daily_partitioned_config,
     define_asset_job,
     job,
@@ -244,3 +245,18 @@ def test_a_secret_that_stands_in_a_config_as_text_is_refused(config):
     assert outcome.status == "FAILURE"
     assert "EnvVar('NAME')" in outcome.error["message"]
     assert "hunter2" not in outcome.error["message"]
+
+
+@config_mapping(config_schema=Settings)
+def simpler(val):
+    return {"ops": {"numbers": {"config": {"size": val.size}}}}
+
+
+MAPPED = define_asset_job("mapped_job", selection=["numbers"], config=simpler)
+
+
+def test_a_simpler_config_of_a_job_is_checked_as_such():
+    (run,) = ask(RunRequest(run_config={"size": 3}), job=MAPPED).runs
+    assert run.config == {"size": 3}
+    assert "'siz'" in ask(RunRequest(run_config={"siz": 3}), job=MAPPED).error["message"]
+    assert "EnvVar('NAME')" in ask(RunRequest(run_config={"token": "x"}), job=MAPPED).error["message"]
