@@ -126,7 +126,8 @@ def _refuse_secrets(value: Any, where: str) -> None:
     if isinstance(value, Late):
         return
     if isinstance(value, BaseModel):
-        value = values_of(value)
+        # What nobody gave comes from the code again.
+        value = {name: one for name, one in values_of(value).items() if name in value.model_fields_set}
     if isinstance(value, Mapping):
         for name, one in value.items():
             _refuse_secrets(one, f"{where}, field {name!r}")

@@ -142,12 +142,14 @@ def _written(value: Any, where: str) -> Any:
 
 
 def _written_model(value: BaseModel, where: str) -> dict[str, Any]:
-    absent = type(value).mlorch_absent - value.model_fields_set if isinstance(value, Fields) else ()
+    given = value.model_fields_set
+    absent = type(value).mlorch_absent - given if isinstance(value, Fields) else ()
     names = {name: one.alias or name for name, one in type(value).model_fields.items()}
     return {
         names.get(name, name): _written(one, _within(where, name))
         for name, one in values_of(value).items()
-        if name not in absent
+        # A secret that is a default comes from the code again when the run begins.
+        if name not in absent and (name in given or not isinstance(one, SecretStr | SecretBytes))
     }
 
 

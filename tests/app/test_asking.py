@@ -256,7 +256,9 @@ MAPPED = define_asset_job("mapped_job", selection=["numbers"], config=simpler)
 
 
 def test_a_simpler_config_of_a_job_is_checked_as_such():
-    (run,) = ask(RunRequest(run_config={"size": 3}), job=MAPPED).runs
+    outcome = ask(RunRequest(run_config={"size": 3}), job=MAPPED)
+    assert outcome.error == {}
+    (run,) = outcome.runs
     assert run.config == {"size": 3}
     assert "'siz'" in ask(RunRequest(run_config={"siz": 3}), job=MAPPED).error["message"]
     assert "EnvVar('NAME')" in ask(RunRequest(run_config={"token": "x"}), job=MAPPED).error["message"]

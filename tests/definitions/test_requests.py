@@ -71,6 +71,14 @@ def test_secrets_are_refused_where_they_stand(value):
     assert "hunter2" not in str(raised.value)
 
 
+def test_a_secret_that_is_a_default_stays_in_the_code():
+    class Api(Config):
+        size: int = 1
+        token: SecretStr = SecretStr("none")
+
+    assert written_config(RunConfig({"api": Api(size=2)})) == {"ops": {"api": {"config": {"size": 2}}}}
+
+
 def test_a_secret_in_a_config_is_refused_too():
     with pytest.raises(InvalidConfigError, match=r"ops\.model\.token"):
         RunRequest(run_config=RunConfig({"model": Training(token=SecretStr("hunter2"))}))
