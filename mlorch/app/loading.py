@@ -16,6 +16,7 @@ from mlorch.execution.settling import settle_resources
 from mlorch.instance import Instance, Opener
 from mlorch.iomanagers.kinds import KINDS
 from mlorch.log import EventLog, slot_name
+from mlorch.queries.retention import why_gone, why_unknown
 
 
 def load_asset(
@@ -66,7 +67,9 @@ def find_version(
             )
     if not found:
         what = f"version {data_version!r}" if data_version is not None else f"partition {partition!r}"
-        raise NotFoundError(f"{asset!r} has no materialized {what}; 'mlorch assets show {asset}' lists them")
+        raise NotFoundError(
+            f"{asset!r} has no materialized {what}; 'mlorch assets show {asset}' lists them{why_unknown(log)}"
+        )
     return found[0]
 
 
@@ -107,7 +110,20 @@ def load_value(
         raise NotFoundError(f"{slot_name(slot)} keeps no value: its function returns None")
     names = {"io_manager", (made.io_manager or "").removeprefix("resource:")}
     resolved, _ = settle_resources(resources or {}, names)
-    return load(kept_of(made), annotation, tools_of(instance), resolved)
+    try:
+        return load(kept_of(made), annotation, tools_of(instance), resolved)
+    except NotFoundError as error:
+        raise NotFoundError(why_gone(instance.log, made) or str(error)) from error
+
+
+def read_bytes(made: AssetMaterialized, instance: Instance) -> bytes:
+    """Return the bytes of a materialization. Raises NotFoundError and IntegrityError."""
+    if made.uri is None:
+        raise NotFoundError(f"{made.step} keeps no file that could be copied")
+    try:
+        return instance.store.read(made.uri, made.content_hash)
+    except NotFoundError as error:
+        raise NotFoundError(why_gone(instance.log, made) or str(error)) from error
 
 
 def tools_of(instance: Instance) -> Tools:
@@ -119,5 +135,8 @@ def restore(made: AssetMaterialized, instance: Instance) -> str:
     """Put the bytes of a materialization back where they belong; return where. Raises NotFoundError."""
     if made.uri is None or made.content_hash is None:
         raise NotFoundError(f"{slot_name((made.asset, made.partition))} has no bytes of its own to restore")
-    instance.store.restore(made.uri, made.content_hash)
+    try:
+        instance.store.restore(made.uri, made.content_hash)
+    except NotFoundError as error:
+        raise NotFoundError(why_gone(instance.log, made) or str(error)) from error
     return made.uri

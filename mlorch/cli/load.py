@@ -69,16 +69,16 @@ def restore(
 
 
 def _copy(opened: App, made: AssetMaterialized, output: Path, force: bool) -> None:
-    from mlorch.errors import NotFoundError, UserError
+    from mlorch.app.loading import read_bytes
+    from mlorch.errors import UserError
 
-    if made.uri is None:
-        raise NotFoundError(f"{made.step} keeps no file that could be copied")
+    data = read_bytes(made, opened.record)
     if output.is_dir():
-        output /= made.uri.rsplit("/", 1)[-1]
+        output /= (made.uri or "").rsplit("/", 1)[-1]
     if output.exists() and not force:
         raise UserError(f"{output} exists; give another name or --force")
     try:
-        output.write_bytes(opened.record.store.read(made.uri, made.content_hash))
+        output.write_bytes(data)
     except OSError as error:
         raise UserError(f"{output} can't be written: {error.strerror}") from None
     print(f"{output}: {made.size} bytes, md5 {made.content_hash}")

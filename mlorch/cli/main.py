@@ -28,6 +28,7 @@ from mlorch.cli.notify import notify
 from mlorch.cli.observe import observe, report
 from mlorch.cli.partitions import partitions
 from mlorch.cli.pools import pools
+from mlorch.cli.prune import prune
 from mlorch.cli.runs import runs
 from mlorch.cli.schedule import schedule
 from mlorch.cli.sensor import sensor
@@ -59,6 +60,7 @@ for one in (
     mirror,
     migrate,
     notify,
+    prune,
     daemon,
     ui,
     version,

@@ -29,6 +29,14 @@ class StoredValue:
     size: int
 
 
+class Removed(NamedTuple):
+    """Bytes that went, or would."""
+
+    size: int
+    is_shared: bool = False
+    """True where DVC's cache has them as well: they take up space until `dvc gc` removes them there."""
+
+
 class ValueStore(Protocol):
     """Bytes under paths, each version of them also kept by its hash until it is removed on purpose."""
 
@@ -49,6 +57,13 @@ class ValueStore(Protocol):
 
     def restore(self, uri: str, content_hash: str) -> None:
         """Put the bytes with this hash back at `uri`. Raises NotFoundError where they are gone."""
+
+    def remove(self, content_hash: str, before: float, *, only_ask: bool = False) -> Removed | None:
+        """Remove what is kept under a hash, and return what went; None where that is nothing.
+
+        What was written, or written again, since `before` (seconds since the epoch) stays: somebody may be
+        about to record it. What lies at a uri stays as well. `only_ask` says what would go.
+        """
 
 
 class DeclaredType(NamedTuple):

@@ -32,6 +32,7 @@ from mlorch.events.backfills import (
 )
 from mlorch.events.drift import DriftEvaluated
 from mlorch.events.freshness import FreshnessChanged
+from mlorch.events.retention import RetentionApplied
 from mlorch.events.runs import (
     RunFinished,
     RunQueued,
@@ -72,6 +73,7 @@ __all__ = [
     "OutputCaptured",
     "PartitionsAdded",
     "PartitionsDeleted",
+    "RetentionApplied",
     "RunFinished",
     "RunQueued",
     "RunStarted",
@@ -112,6 +114,7 @@ Event = (
     | CodeRejected
     | DriftEvaluated
     | FreshnessChanged
+    | RetentionApplied
 )
 
 KINDS: Mapping[str, type[Event]] = {cls.kind: cls for cls in get_args(Event)}

@@ -11,10 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from mlorch.definitions.io import StoredValue, ValueStore
+from mlorch.definitions.io import Removed, StoredValue, ValueStore
 from mlorch.errors import StorageError
 from mlorch.iomanagers.hashes import chosen, md5, object_path, plain
 from mlorch.iomanagers.memory import MemoryStore
+from mlorch.iomanagers.removing import remove_object
 from mlorch.iomanagers.urls import FsspecStore
 
 __all__ = ["FsspecStore", "LocalStore", "MemoryStore", "open_store"]
@@ -99,6 +100,9 @@ class LocalStore:
             data = chosen(uri, content_hash, None, self._kept, self._is_known)
             _place(path, 0o666, lambda file: _write(file, data))
 
+    def remove(self, content_hash: str, before: float, *, only_ask: bool = False) -> Removed | None:
+        return remove_object(object_path(self._objects, content_hash), before, only_ask=only_ask)
+
     def _kept(self, digest: str) -> bytes | None:
         for folder in (self._objects, self._cache):
             data = None if folder is None else _slurp(object_path(folder, digest))
@@ -112,8 +116,10 @@ class LocalStore:
     def _keep(self, digest: str, sink: _Sink) -> None:
         kept = object_path(self._objects, digest)
         try:
+            # What was touched is not removed before it can be recorded.
+            os.utime(kept)
             is_kept = os.stat(kept).st_size == sink.size
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):
             is_kept = False
         if not is_kept:
             _place(kept, 0o444, sink.copy)

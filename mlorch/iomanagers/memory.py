@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from mlorch.definitions.io import InputContext, IOManager, OutputContext, StoredValue
+from mlorch.definitions.io import InputContext, IOManager, OutputContext, Removed, StoredValue
 from mlorch.errors import NotFoundError
 from mlorch.iomanagers.hashes import chosen, md5, plain
 
@@ -35,6 +35,12 @@ class MemoryStore:
 
     def restore(self, uri: str, content_hash: str) -> None:
         self.files[uri] = chosen(uri, content_hash, None, self._objects.get, self._objects.__contains__)
+
+    def remove(self, content_hash: str, before: float, *, only_ask: bool = False) -> Removed | None:
+        data = self._objects.get(content_hash)
+        if data is not None and not only_ask:
+            del self._objects[content_hash]
+        return None if data is None else Removed(len(data))
 
 
 class InMemoryIOManager(IOManager):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
-from mlorch.definitions.io import StoredValue
+from mlorch.definitions.io import Removed, StoredValue
 from mlorch.errors import MissingDependencyError, StorageError
 from mlorch.iomanagers.hashes import chosen, md5, object_path, plain
 
@@ -67,6 +67,10 @@ class FsspecStore:
         found = self._get(path)
         if found is None or md5(found) != content_hash:
             self._put(path, chosen(uri, content_hash, None, self._kept, self._is_known))
+
+    def remove(self, content_hash: str, before: float, *, only_ask: bool = False) -> Removed | None:
+        """Remove nothing: a remote store can't tell whether somebody writes the same just now."""
+        return None
 
     def _path(self, uri: str) -> str:
         if not uri.startswith(self._prefix):

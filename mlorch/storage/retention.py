@@ -65,7 +65,9 @@ def remove_runs(log: SqlLog, runs: Sequence[str], seen: int) -> int:
                 return gone
             mine = and_(events.c.run_id.in_(some), events.c.seq < _NEWEST)
             failed = select(events.c.seq).where(mine, events.c.kind == StepFailed.kind)
-            connection.execute(delete(latest).where(latest.c.kind == StepFailed.kind, latest.c.seq.in_(failed)))
+            connection.execute(
+                delete(latest).where(latest.c.kind == StepFailed.kind, latest.c.seq.in_(failed))
+            )
             connection.execute(delete(events).where(mine))
         gone += len(some)
     return gone
@@ -86,17 +88,14 @@ def remove_facts(log: SqlLog, numbers: Sequence[int]) -> None:
 def remove_tick_names(log: SqlLog, before: int, kept: Collection[str]) -> int:
     """Forget the names of sensors' ticks used up to a number of the log, but for some; return how many."""
     columns, total = once.c, 0
+    query = select(columns.name).where(columns.name.startswith(TICKS, autoescape=True), columns.seq <= before)
     while True:
-        query = select(columns.name).where(
-            columns.name.startswith(TICKS, autoescape=True),
-            columns.seq <= before,
-        )
         with _paused(), writing(log.engine) as connection:
             found = [one for one in connection.scalars(query.limit(_CHUNK + len(kept))) if one not in kept]
-            connection.execute(delete(once).where(columns.name.in_(found[:_CHUNK])))
-        total += len(found[:_CHUNK])
-        if len(found) <= _CHUNK:
-            return total
+            if not found:
+                return total
+            connection.execute(delete(once).where(columns.name.in_(found)))
+        total += len(found)
 
 
 _CHUNK = 500

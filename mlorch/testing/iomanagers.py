@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 from urllib.parse import quote
 
-from mlorch.definitions.io import InputContext, IOManager, OutputContext, StoredValue, ValueStore
+from mlorch.definitions.io import InputContext, IOManager, OutputContext, Removed, StoredValue, ValueStore
 from mlorch.definitions.keys import AssetKey
 from mlorch.errors import IntegrityError, MlorchError
 from mlorch.testing.claims import claim, is_equal, refusing
@@ -297,6 +297,9 @@ class _FullStore:
 
     def restore(self, uri: str, content_hash: str) -> None:
         self._store.restore(uri, content_hash)
+
+    def remove(self, content_hash: str, before: float, *, only_ask: bool = False) -> Removed | None:
+        return self._store.remove(content_hash, before, only_ask=only_ask)
 
 
 def _file_name(partition: str) -> str:
