@@ -71,8 +71,8 @@ def explain(name: str, error: Exception) -> Exception | None:
     if state in _REASONS:
         return StorageError(f"{name} {_REASONS[state]} ({said})")
     is_new = isinstance(error, DBAPIError) and error.statement is None
-    is_lost = not state and (is_new or isinstance(error, OperationalError | InterfaceError))
-    if is_lost or state.startswith(_AWAY):
+    is_lost = not state and isinstance(error, OperationalError | InterfaceError)
+    if is_new or is_lost or state.startswith(_AWAY):
         return UnreachableError(
             f"the server of {name} can't be reached: {said or 'it closed the connection'}. "
             "Try again when it answers"
@@ -80,8 +80,8 @@ def explain(name: str, error: Exception) -> Exception | None:
     return None
 
 
-_LOCK = 0x6D6C6F726368
-"""The number of the advisory lock: "mlorch" in ASCII."""
+_LOCK = f"SELECT pg_advisory_xact_lock({0x6D6C6F72}, hashtext(current_schema()))"
+"""Takes the lock of the schema's log, to the end of the transaction; the number is "mlor" in ASCII."""
 
 _PATIENCE = 30
 """Seconds to wait for others who write, and for a server that does not answer."""
@@ -116,8 +116,8 @@ _LATEST_OF_SLOTS = text(
 
 _DISK_FULL = "53100"
 
-_AWAY = ("08", "57P0", "53300")
-"""Connections that break, servers that stop or start, and those with too many connections."""
+_AWAY = ("08", "25P03", "53300", "57P0")
+"""Connections that break or stood still for too long; servers that stop, start, or have too many."""
 
 _DENIED = "denies what is asked: GRANT the user the right to, or take another user"
 _REASONS = {
@@ -156,4 +156,4 @@ def _begun(connection: Connection) -> None:
     # Numbers are given before the transaction that takes them is kept. One at a time, they become visible in
     # their order, and who follows steps over none. The lock ends after the transaction is visible.
     if connection.get_execution_options().get("writes", False):
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        connection.exec_driver_sql(_LOCK)

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from mlorch import Instance, asset, materialize
-from mlorch.errors import StorageError
 from mlorch.events import AssetMaterialized, RunFinished
 from tests.postgres import Server, cluster, programs, schemas
 
@@ -65,28 +64,24 @@ def test_a_step_goes_on_while_the_server_is_away_and_is_recorded_when_it_is_back
         assert [one.status for one in records if isinstance(one, RunFinished)] == ["SUCCESS"]
 
 
-def test_what_could_not_be_recorded_is_made_again_and_the_rest_is_not(
-    own_server: Server, tmp_path: Path
-) -> None:
+def test_a_run_that_wants_to_go_on_waits_for_the_server(own_server: Server, tmp_path: Path) -> None:
     with schemas(own_server.url) as new:
         url = new()
+    threads: list[threading.Thread] = []
 
     @asset(code_version="1")
     def last(quick: int) -> int:
-        if not (tmp_path / "begun").exists():
-            (tmp_path / "begun").touch()
-            time.sleep(0.6)
-            own_server.stop()
+        time.sleep(0.6)
+        threads.append(away(own_server, 0.0, 1.0))
+        time.sleep(0.3)
         return quick + 1
 
     with Instance.local(tmp_path, storage=url) as instance:
-        try:
-            with pytest.raises(StorageError, match="can't be reached"):
-                materialize([quick, last], instance=instance)
-        finally:
-            own_server.start()
-        again = materialize([quick, last], instance=instance, only_stale=True)
-        assert again.success
+        result = materialize([quick, last], instance=instance)
+        for thread in threads:
+            thread.join()
+        assert result.success
         records = [one.event for one in instance.log.read()]
         made = Counter(one.asset for one in records if isinstance(one, AssetMaterialized))
         assert made == {"quick": 1, "last": 1}
+        assert materialize([quick, last], instance=instance, only_stale=True).materializations == []

@@ -86,6 +86,13 @@ def test_all_that_is_history_goes_along_and_numbers_go_on(postgres: str, tmp_pat
         assert SqlLeases(there.engine).canceled() == {}
 
 
+def test_a_history_goes_from_one_schema_of_a_database_to_another(new_schema: Callable[[], str]) -> None:
+    with closing(open_log(new_schema())) as here, closing(open_log(new_schema())) as there:
+        here.append([made("a"), made("b")])
+        copied(here, there)
+        assert_equal(here, there)
+
+
 def test_every_table_is_history_or_belongs_to_processes() -> None:
     assert {*HISTORY, holders, leases, claims, cancels} == set(metadata.tables.values())
 
