@@ -23,6 +23,7 @@ from mlorch.errors import TypeCheckError, UnknownPartitionError, UserError, near
 from mlorch.events import Event, PartitionsAdded, PartitionsDeleted
 from mlorch.execution.reports import reported
 from mlorch.instance import Instance
+from mlorch.planning.check_selection import select_checks
 from mlorch.planning.dynamic import dynamic_keys
 from mlorch.planning.selection import select
 from mlorch.planning.ticks import RunAsked
@@ -100,7 +101,7 @@ class Asking:
             selection=keys if is_told else (),
             partition=request.partition_key,
             partitions=("...".join(span),) if span is not None else (),
-            checks=self._checks(request),
+            checks=self._checks(request, job, keys),
             only="stale" if request.stale_assets_only else "",
             tags=tags,
             config=config,  # type: ignore[arg-type]
@@ -143,11 +144,18 @@ class Asking:
             )
         return tuple(key for key in every if key in chosen)
 
-    def _checks(self, request: RunRequest) -> tuple[str, ...]:
+    def _checks(self, request: RunRequest, job: Job | None, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the checks that are asked for by themselves: to name nothing would mean everything."""
+        graph = self._definitions.graph
         found = tuple(request.asset_check_keys or ())
+        if not found and not keys and not isinstance(job, JobDefinition):
+            if job is None and request.asset_selection is None:
+                found = select_checks(self._one.target.selection, graph)
+            if not found and (job is None or request.asset_selection is not None):
+                raise UserError(f"{self._one} asks for a run of no asset; leave the RunRequest out")
         for one in found:
-            if one not in self._definitions.graph.checks:
-                known = [key.to_user_string() for key in self._definitions.graph.checks]
+            if one not in graph.checks:
+                known = [key.to_user_string() for key in graph.checks]
                 text = one.to_user_string()
                 raise UserError(
                     f"{self._one} asks for the check {text!r}, which nothing evaluates{nearest(text, known)}"

@@ -135,6 +135,15 @@ def test_a_part_of_a_job_and_some_checks_may_be_asked_for():
     assert (run.checks, run.only) == (("total:positive",), "stale")
 
 
+def test_a_target_of_checks_alone_is_those_checks_and_not_everything():
+    check = AssetCheckKey(AssetKey("total"), "positive")
+    (run,) = ask(RunRequest(), target=AssetSelection.checks(check)).runs
+    assert (run.job, run.selection, run.checks) == (None, (), ("total:positive",))
+    request = RunRequest(asset_selection=[], asset_check_keys=[check])
+    (alone,) = ask(request, job=NUMBERS).runs
+    assert (alone.selection, alone.checks) == ((), ("total:positive",))
+
+
 def test_a_range_of_partitions_is_a_backfill():
     tags = {
         "dagster/asset_partition_range_start": "2026-01-02",
@@ -176,6 +185,8 @@ def test_an_ops_job_takes_a_partition_of_its_config():
             "did you mean 'total:positive'",
         ),
         (["numbers"], {"job": NUMBERS}, "gave 'numbers'; a RunRequest"),
+        (RunRequest(asset_selection=[]), {"job": NUMBERS}, "a run of no asset"),
+        (RunRequest(asset_selection=[]), {"target": "*"}, "a run of no asset"),
     ],
 )
 def test_what_can_not_be_run_fails_the_tick_and_says_what_would_be_right(request_, options, message):
