@@ -72,7 +72,7 @@ def _recorded(
             names[key] = None
         runs.append(_queued(outcome, asked, now, project))
     status, reason = outcome.status, outcome.reason
-    if outcome.runs and not runs:
+    if outcome.runs and not runs and status == "SUCCESS":
         status, reason = "SKIPPED", f"there was a run for {', '.join(repeated[:5])} before"
     keys = [one.run_key for one in outcome.runs if one.run_key is not None]
     tick = TickEvaluated(
