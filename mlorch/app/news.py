@@ -184,7 +184,7 @@ def _runs(log: EventLog, seq: int, updates: Mapping[str, Mapping[str | None, Upd
     records += [record for run in late for record in log.read(run_id=run, kinds=kinds)]
     started = (record.event for record in records)
     return {
-        event.run_id: KnownRun(frozenset(event.targets or event.selection), event.tags)
+        event.run_id: KnownRun(event.targets or dict.fromkeys(event.selection), event.tags)
         for event in started
         if isinstance(event, RunStarted) and event.run_id in wanted
     }

@@ -221,6 +221,21 @@ def test_freshness_as_time_passes() -> None:
     assert requested(history) == {"fail"}
 
 
+def test_a_run_that_was_to_make_only_some_of_the_partitions_leaves_the_others_to_be_made() -> None:
+    window = ONE.in_latest_time_window(timedelta(days=9))
+    condition = EAGER.replace(ONE.in_latest_time_window(), window)
+    days = [declared("raw", partitions_def=DAYS), declared("day", condition, ["raw"], partitions_def=DAYS)]
+    history = History(days)
+    for number in (8, 9):
+        history.made("raw", "day", partition=f"2024-03-0{number}")
+    history.tick()
+    targets = {"raw": ["2024-03-08", "2024-03-09"], "day": ["2024-03-09"]}
+    history.instance.log.append([RunStarted(run_id="some", at=0.0, targets=targets)])
+    history.made("raw", partition="2024-03-08", run="some")
+    history.made("raw", partition="2024-03-09", run="some")
+    assert history.tick() == {"day": ["2024-03-08"]}
+
+
 # What is made together
 
 

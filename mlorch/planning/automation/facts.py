@@ -5,7 +5,7 @@ Assets are called by their keys, checks "asset:check"; times are seconds since t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -25,9 +25,9 @@ class Update(NamedTuple):
 
 
 class KnownRun(NamedTuple):
-    """What a run was to make, and its tags."""
+    """What a run was to make, by asset its partitions or None, and its tags."""
 
-    targets: frozenset[str]
+    targets: Mapping[str, Sequence[str] | None]
     tags: Mapping[str, str]
 
 

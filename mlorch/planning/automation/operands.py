@@ -104,9 +104,25 @@ def _cron_tick_passed(
 def _executed_with_root_target(
     evaluation: Evaluation, place: Place, _: AutomationCondition, among: Subset
 ) -> Found:
-    if place.name == place.root:
+    """Find what was updated by a run that was to make all partitions of the root that read it.
+
+    Of a check that is its asset: whoever makes the asset evaluates its checks.
+    """
+    targets, updates = evaluation.targets, evaluation.facts.updates.get(place.name)
+    if place.name == place.root or place.is_new or not updates:
         return 0, ()
-    return _made_by(evaluation, place, lambda runs: bool(runs) and place.root in runs[-1].targets), ()
+    is_check = targets.is_check(place.root)
+    root = str(targets.checks[place.root].asset_key) if is_check else place.root
+    edge = targets.edge(place.root, place.name)
+    found = 0
+    for key, one in updates.items():
+        run = evaluation.facts.runs.get(one.runs[-1]) if one.runs else None
+        updated = place.partitions.subset([key])
+        if run is not None and root in run.targets and updated:
+            made = edge.below.full if is_check else edge.below.subset(run.targets[root] or (None,))
+            if not edge.readers_of(updated, edge.below.full) & ~made:
+                found |= updated
+    return found, ()
 
 
 def _any_new_update_has_run_tags(
