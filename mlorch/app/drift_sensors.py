@@ -16,6 +16,7 @@ from mlorch.app.references import (
     find_reference,
     frame_of,
     gathered,
+    is_profiled,
     keep_profile,
     profile_of,
     schema_of,
@@ -65,7 +66,8 @@ def see_drift(
     seeing = _Seeing(definitions, instance, one, reference)
     if not found:
         # The reference's own values may be gone by the time that they are needed.
-        seeing.prepare()
+        if not is_profiled(reference.parts, instance):
+            seeing.prepare()
         return Evaluation((), f"nothing new of {one.asset!r} has arrived", str(max(done, after)))
     return seeing.evaluated(found, now.timestamp(), str(done))
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Tell = Callable[[str], None]
 
 _FOLDER = Path(".mlorch", "drift", "profiles")
+_FORMAT = 1
+"""Counts the forms that profiles were kept in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +151,18 @@ def profile_of(
 
     Raises as `frame_of`. What is kept is made anew where somebody removed it.
     """
-    place = _place(parts, instance, schema)
-    known = _kept(place)
+    known = _kept(_place(parts, instance), schema)
     if known is not None:
         return known
     found = gathered(frames_of(parts, instance, resources, tell), schema).compacted()
     keep_profile(found, parts, instance, schema)
     return found
+
+
+def is_profiled(parts: Sequence[AssetMaterialized], instance: Instance) -> bool:
+    """Say whether a profile of several parts is kept, or would not be. Imports nothing to say so."""
+    place = _place(parts, instance)
+    return place is None or place.exists()
 
 
 def gathered(frames: Sequence[Any], schema: Any) -> Profile:
@@ -174,38 +181,39 @@ def gathered(frames: Sequence[Any], schema: Any) -> Profile:
 
 def keep_profile(found: Profile, parts: Sequence[AssetMaterialized], instance: Instance, schema: Any) -> None:
     """Keep a profile for the next who asks for these versions; nowhere to keep it does no harm."""
-    place = _place(parts, instance, schema)
-    if place is None or place.exists():
+    place = _place(parts, instance)
+    if place is None:
         return
+    said = {"schema": schema and digest(schema), "profile": found.to_json()}
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=place.parent)
         with os.fdopen(handle, "wb") as file:
-            file.write(gzip.compress(json.dumps(found.to_json()).encode(), mtime=0))
+            file.write(gzip.compress(json.dumps(said).encode(), mtime=0))
         Path(name).replace(place)
     except OSError:
         return
 
 
-def _kept(place: Path | None) -> Profile | None:
+def _kept(place: Path | None, schema: Any) -> Profile | None:
+    """Return a profile that was made by the same schema, which says what the columns are."""
+    if place is None or not place.exists():
+        return None
     from mlorch.drift import Profile
 
-    if place is None:
-        return None
     try:
-        return Profile.from_json(json.loads(gzip.decompress(place.read_bytes())))
+        said = json.loads(gzip.decompress(place.read_bytes()))
+        return Profile.from_json(said["profile"]) if said["schema"] == (schema and digest(schema)) else None
     except (OSError, EOFError, ValueError, KeyError, TypeError):
         return None
 
 
-def _place(parts: Sequence[AssetMaterialized], instance: Instance, schema: Any) -> Path | None:
+def _place(parts: Sequence[AssetMaterialized], instance: Instance) -> Path | None:
     """Return where a profile is kept; None where the instance is only in memory."""
-    from mlorch.drift.profile import VERSION
-
     if instance.place is None:
         return None
     names = sorted(f"{one.partition}@{one.data_version}@{one.content_hash}" for one in parts)
-    name = _digest([str(VERSION), str(schema and digest(schema)), *names])[:32]
+    name = _digest([str(_FORMAT), *names])[:32]
     return instance.place[2] / _FOLDER / parts[0].asset / f"{name}.json.gz"
 
 

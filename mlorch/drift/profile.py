@@ -14,8 +14,6 @@ from mlorch.drift.kinds import Kind, declared_kinds, kind_of_counts, kind_of_num
 from mlorch.drift.numbers import Numbers, numbers
 from mlorch.drift.statistics import Counts
 
-VERSION = 1
-
 
 @dataclass(frozen=True, slots=True)
 class ColumnProfile:
@@ -80,7 +78,7 @@ class Profile:
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` reads, ready for `json`."""
         columns = {name: one.to_json() for name, one in self.columns.items()}
-        return {"version": VERSION, "rows": self.rows, "columns": columns}
+        return {"rows": self.rows, "columns": columns}
 
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> Profile:

@@ -110,6 +110,10 @@ def test_a_profile_is_made_once_for_the_same_versions(shop, tmp_path):
     kept.write_bytes(b"half")
     assert profile_of(reference.parts, shop.instance, {}, Sales, told.append).to_json() == first.to_json()
     assert len(told) == 6
+    assert (
+        profile_of(reference.parts, shop.instance, {}, None, told.append).columns["stars"].kind == "numeric"
+    )
+    assert len(told) == 9
     profile_of(reference.parts[:1], shop.instance, {}, Sales, told.append)
     assert told[-1] == "reading features[2024-01-01]"
 
