@@ -13,8 +13,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, text
-
 from mlorch import (
     AssetIn,
     AssetOut,
@@ -35,6 +33,7 @@ from mlorch.app.results import ExecutionResult
 from mlorch.app.retrying import retry_run
 from mlorch.events import Event
 from mlorch.execution import writer
+from tests.crashes.places import make_schemas, opened
 
 LARGE = "x" * 20_000
 MOST = 40
@@ -117,13 +116,6 @@ class Killing:
         return numbers
 
 
-def opened(folder: Path, server: str) -> Instance:
-    """Open the instance in a folder; its database is a schema of the folder's name, if there is a server."""
-    return Instance.local(
-        folder, storage=f"{server}&options=-csearch_path%3Ds_{folder.name}" if server else None
-    )
-
-
 def work(what: str, executor: str, place: Instance, kill_at: int, moment: str) -> bool:
     """Make what is missing, or run the job, again from where it stopped; tell whether that went well."""
     writer.FLUSH_SECONDS = 0.0
@@ -164,8 +156,7 @@ def apart(function: Callable[[], bool]) -> int:
 
 def main(what: str, executor: str, moment: str, folder: Path, server: str) -> None:
     """Kill at the first append, the second, … until nothing is left to kill, and finish after each."""
-    if server:
-        make_schemas(server, ["warm", *(f"{kill_at:02}" for kill_at in range(1, MOST))])
+    make_schemas(server, ["warm", *(f"{kill_at:02}" for kill_at in range(1, MOST))])
     # What is imported late is imported now, once for all that is forked.
     work(what, "in_process", opened(folder / "warm", server), 0, moment)
     for kill_at in range(1, MOST):
@@ -179,14 +170,6 @@ def main(what: str, executor: str, moment: str, folder: Path, server: str) -> No
         if apart(lambda: work(what, executor, opened(place, server), 0, moment)):  # noqa: B023
             sys.exit(f"killed {moment} append {kill_at}, it could not be finished")
         print(place.name, flush=True)
-
-
-def make_schemas(server: str, names: Sequence[str]) -> None:
-    engine = create_engine(server)
-    with engine.begin() as connection:
-        for name in names:
-            connection.execute(text(f"CREATE SCHEMA s_{name}"))
-    engine.dispose()
 
 
 if __name__ == "__main__":

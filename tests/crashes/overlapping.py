@@ -26,6 +26,7 @@ from mlorch import (
 from mlorch.app.materializing import Request, run_request
 from mlorch.app.targets import Partitions
 from mlorch.definitions.limits import Limits, TagLimit
+from tests.crashes.places import make_schemas, opened
 
 DAYS = DailyPartitionsDefinition(start_date="2024-01-01", end_date="2024-01-05")
 KEYS = tuple(DAYS.get_partition_keys())
@@ -85,7 +86,7 @@ SELECTIONS = [
 RANGES = [(None, None), ((KEYS[0], KEYS[2]), (KEYS[1], KEYS[3])), (None, (KEYS[2], KEYS[3]))]
 
 
-def work(place: Path, number: int, who: int, limits: Limits) -> bool:
+def work(place: Instance, number: int, who: int, limits: Limits) -> bool:
     between = RANGES[number // len(SELECTIONS) % len(RANGES)][who]
     request = Request(
         selection=SELECTIONS[number % len(SELECTIONS)][who],
@@ -97,40 +98,41 @@ def work(place: Path, number: int, who: int, limits: Limits) -> bool:
         limits=limits,
         patience=60,
     )
-    with Instance.local(place) as instance:
+    with place as instance:
         result = run_request(DEFINITIONS, instance, request)
     for failure in result.failures:
         print(failure.step, failure.error, file=sys.stderr)
     return result.success
 
 
-def apart(place: Path, number: int, who: int, limits: Limits) -> int:
+def apart(place: Path, server: str, number: int, who: int, limits: Limits) -> int:
     """Work in a process of its own; return its id."""
     child = os.fork()
     if child:
         return child
     code = 2
     try:
-        code = 0 if work(place, number, who, limits) else 1
+        code = 0 if work(opened(place, server), number, who, limits) else 1
     except BaseException:  # noqa: BLE001 - the fork must end here, whatever it was
         traceback.print_exc()
     finally:
         os._exit(code)
 
 
-def main(place: Path, name: str, rounds: int) -> None:
+def main(place: Path, name: str, rounds: int, server: str) -> None:
     """Let two processes work at once on a new instance, so many times. Exits with 1 where one failed."""
     global folder
     folder = place / "working"
     folder.mkdir()
     # What is imported late is imported now, once for all that is forked.
-    work(place / "warm", 0, 0, LIMITS[name])
+    make_schemas(server, ["warm", *(f"{number:02}" for number in range(rounds))])
+    work(opened(place / "warm", server), 0, 0, LIMITS[name])
     for number in range(rounds):
-        pair = [apart(place / f"{number:02}", number, who, LIMITS[name]) for who in (0, 1)]
+        pair = [apart(place / f"{number:02}", server, number, who, LIMITS[name]) for who in (0, 1)]
         ended = [os.waitpid(one, 0)[1] for one in pair]
         if any(ended):
             sys.exit(f"round {number} went wrong")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4])

@@ -18,7 +18,8 @@ from mlorch.definitions.signature import EMPTY
 from mlorch.events import AssetMaterialized, StepSucceeded
 from mlorch.execution.arguments import load
 from mlorch.execution.call import Kept
-from tests.crashes.killing import DEFINITIONS, LARGE, opened
+from tests.crashes.killing import DEFINITIONS, LARGE
+from tests.crashes.places import opened
 
 VALUES = {"low": 1, "high": LARGE, "total": LARGE * 14, "long": len(LARGE) * 15, "short": 0}
 OUTPUTS = {("begin", None): 1, ("longer", None): LARGE * 14, ("both", None): 14}

@@ -9,26 +9,32 @@ from pathlib import Path
 
 import pytest
 
-from mlorch import Instance
 from mlorch.events import AssetMaterialized, RunFinished
 from tests.crashes.overlapping import KEYS
+from tests.crashes.places import opened
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("limits", "rounds"),
+    ("limits", "rounds", "database"),
     [
-        ("all", 6),
-        *(pytest.param(name, 50, marks=pytest.mark.soak) for name in ("none", "pools", "runs", "all")),
+        ("all", 6, "sqlite"),
+        ("none", 4, "postgresql"),
+        *(
+            pytest.param(name, 50, database, marks=pytest.mark.soak)
+            for name in ("none", "pools", "runs", "all")
+            for database in ("sqlite", "postgresql")
+        ),
     ],
 )
-def test_each_slot_is_made_by_one_at_a_time(tmp_path, limits, rounds):
-    command = [sys.executable, "-m", "tests.crashes.overlapping", str(tmp_path), limits, str(rounds)]
+def test_each_slot_is_made_by_one_at_a_time(tmp_path, limits, rounds, database, request):
+    server = request.getfixturevalue("postgres") if database == "postgresql" else ""
+    command = [sys.executable, "-m", "tests.crashes.overlapping", str(tmp_path), limits, str(rounds), server]
     here = Path(__file__).parents[2]
     done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode == 0, done.stderr
     for number in range(rounds):
-        with Instance.local(tmp_path / f"{number:02}") as instance:
+        with opened(tmp_path / f"{number:02}", server) as instance:
             records = [one.event for one in instance.log.read()]
         made = Counter((one.asset, one.partition) for one in records if isinstance(one, AssetMaterialized))
         assert {key for _, key in made} <= set(KEYS)
