@@ -57,6 +57,7 @@ _HOMES = {
     ),
     "mlorch.definitions.factories": "ResourceDefinition resource",
     "mlorch.definitions.freshness": "CronFreshnessPolicy FreshnessPolicy TimeWindowFreshnessPolicy",
+    "mlorch.definitions.freshness_sensors": "build_sensor_for_freshness_checks",
     "mlorch.definitions.graph_assets": "graph_asset graph_multi_asset",
     "mlorch.definitions.hooks": "HookDefinition failure_hook success_hook",
     "mlorch.definitions.io": "IOManager InputContext OutputContext",

@@ -83,6 +83,9 @@ from mlorch.definitions.factories import resource as resource
 from mlorch.definitions.freshness import CronFreshnessPolicy as CronFreshnessPolicy
 from mlorch.definitions.freshness import FreshnessPolicy as FreshnessPolicy
 from mlorch.definitions.freshness import TimeWindowFreshnessPolicy as TimeWindowFreshnessPolicy
+from mlorch.definitions.freshness_sensors import (
+    build_sensor_for_freshness_checks as build_sensor_for_freshness_checks,
+)
 from mlorch.definitions.graph_assets import graph_asset as graph_asset
 from mlorch.definitions.graph_assets import graph_multi_asset as graph_multi_asset
 from mlorch.definitions.hooks import HookDefinition as HookDefinition
