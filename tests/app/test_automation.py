@@ -200,7 +200,7 @@ def test_a_longer_window_takes_more_days() -> None:
     history = History([declared("day", condition, partitions_def=DAYS)])
     assert history.tick() == {"day": ["2024-03-07", "2024-03-08", "2024-03-09"]}
     assert history.result is not None
-    assert [run.partition for run in history.result.runs] == ["2024-03-07", "2024-03-08", "2024-03-09"]
+    assert [run.partitions for run in history.result.runs] == [("2024-03-07...2024-03-09",)]
     assert history.tick(days=1) == {"day": ["2024-03-10"]}
 
 

@@ -252,17 +252,17 @@ def test_what_is_made_together_is_requested_together() -> None:
     assert history.tick() == {"left": WHOLE, "right": WHOLE}
 
 
-def test_there_is_a_run_for_each_partition_and_one_for_what_has_none() -> None:
+def test_there_is_a_run_for_what_has_no_partitions_and_a_backfill_for_several() -> None:
     missing = ONE.missing() & ONE.in_latest_time_window(timedelta(days=2))
     days = [declared(name, missing, partitions_def=DailyPartitionsDefinition("2024-03-01")) for name in "ab"]
     history = History([*days, declared("c", ONE.missing()), declared("d", ONE.missing())])
     history.tick()
     assert history.result is not None
-    assert [(run.selection, run.partition) for run in history.result.runs] == [
-        (("c", "d"), None),
-        (("a", "b"), "2024-03-08"),
-        (("a", "b"), "2024-03-09"),
+    assert [(run.selection, run.partition, run.partitions) for run in history.result.runs] == [
+        (("c", "d"), None, ()),
+        (("a", "b"), None, ("2024-03-08...2024-03-09",)),
     ]
+    assert [run.is_backfill for run in history.result.runs] == [False, True]
     assert history.result.total_requested == 6
 
 

@@ -6,6 +6,7 @@ ends. Two runs never make one thing at once. In between, roots change, partition
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,7 +105,11 @@ class Automating(RuleBasedStateMachine):
     def tick(self) -> Any:
         self.history.tick(seconds=1)
         assert self.history.result is not None
-        found = [self.queue([(n, one.partition) for n in one.selection]) for one in self.history.result.runs]
+        found = [
+            self.queue([(name, key) for name in one.selection])
+            for one in self.history.result.runs
+            for key in (self.named(one.partitions) if one.is_backfill else [one.partition])
+        ]
         self.requests += [slot for run in found for slot in run.left]
         return multiple(*found)
 
@@ -116,6 +121,14 @@ class Automating(RuleBasedStateMachine):
     def a_run_goes_on_to_its_end(self, run: Run) -> None:
         for _ in range(2 * len(run.left) + 1):
             self.step(run)
+
+    def named(self, words: Iterable[str]) -> list[str]:
+        """The partitions of a backfill: its runs make one each here."""
+        found = []
+        for word in words:
+            first, _, last = word.partition("...")
+            found += self.keys[self.keys.index(first) : self.keys.index(last or first) + 1]
+        return found
 
     def queue(self, slots: list[Slot]) -> Run:
         self.count += 1

@@ -17,16 +17,19 @@ _FEW = 5
 def runs_asked(done: Evaluation, tags: Mapping[str, str]) -> tuple[RunAsked, ...]:
     """Return a run for each partition that is requested, of all assets that are divided alike.
 
-    A check that is requested goes along with its asset.
+    Where several partitions are requested of the same assets, they are one backfill. A check that is
+    requested goes along with its asset.
     """
-    targets = done.targets
-    groups: dict[tuple[int, str | None], list[str]] = {}
-    for name in _in_order(targets, done.requested):
-        partitions = targets.partitions(name)
+    by_key: dict[tuple[int, str | None], list[str]] = {}
+    for name in _in_order(done.targets, done.requested):
+        partitions = done.targets.partitions(name)
         for key in partitions.keys_of(done.requested[name]):
-            groups.setdefault((id(partitions), key), []).append(name)
-    asked = (_run(done, names, key, tags) for (_, key), names in groups.items())
-    return tuple(sorted(asked, key=lambda one: one.partition or ""))
+            by_key.setdefault((id(partitions), key), []).append(name)
+    groups: dict[tuple[int, tuple[str, ...]], list[str | None]] = {}
+    for (number, key), names in by_key.items():
+        groups.setdefault((number, tuple(names)), []).append(key)
+    asked = [run for (_, names), keys in groups.items() for run in _runs(done, names, keys, tags)]
+    return tuple(sorted(asked, key=lambda one: one.partition or next(iter(one.partitions), "")))
 
 
 def reason(answer: Answer, subset: Subset) -> str:
@@ -53,23 +56,33 @@ def explained(done: Evaluation, answer: Answer) -> dict[str, object]:
     return found
 
 
-def _run(done: Evaluation, names: list[str], key: str | None, tags: Mapping[str, str]) -> RunAsked:
+def _runs(
+    done: Evaluation, names: Sequence[str], keys: Sequence[str | None], tags: Mapping[str, str]
+) -> Iterator[RunAsked]:
     targets = done.targets
-    assets = [name for name in names if not targets.is_check(name)]
+    partitions = targets.partitions(names[0])
+    subset = partitions.subset(keys)
+    assets = tuple(name for name in names if not targets.is_check(name))
     checks = [name for name in names if targets.is_check(name)]
-    lone = [name for name in checks if str(targets.checks[name].asset_key) not in assets]
+    lone = tuple(name for name in checks if str(targets.checks[name].asset_key) not in assets)
+    why = {**tags, WHY: _why(done, names, subset)}
+    if len(keys) == 1 or not assets:
+        for key in keys:
+            yield RunAsked(selection=assets, checks=lone, partition=key, tags=why)
+        return
+    yield RunAsked(selection=assets, partitions=partitions.named(subset), tags=why, is_backfill=True)
+    if lone:
+        for key in keys:
+            yield RunAsked(checks=lone, partition=key, tags=why)
+
+
+def _why(done: Evaluation, names: Sequence[str], subset: Subset) -> str:
     reasons: dict[str, list[str]] = {}
     for name in names:
         answer = done.answers.get(name)
         if answer is not None:
-            why = reason(answer, targets.partitions(name).subset([key]))
-            reasons.setdefault(why, []).append(name)
-    return RunAsked(
-        selection=tuple(assets),
-        checks=tuple(lone),
-        partition=key,
-        tags={**tags, WHY: _told(reasons)},
-    )
+            reasons.setdefault(reason(answer, subset), []).append(name)
+    return _told(reasons)
 
 
 def _told(reasons: Mapping[str, list[str]]) -> str:

@@ -44,6 +44,15 @@ class Partitions:
         """Return the keys of a set, in order."""
         return [self.keys[place] for place in places(subset)]
 
+    def named(self, subset: Subset) -> tuple[str, ...]:
+        """Return the keys of a set, as ranges "FIRST...LAST" where they lie together."""
+        if isinstance(
+            self.definition, MultiPartitionsDefinition
+        ):  # a range of these is one in each dimension
+            return tuple(map(str, self.keys_of(subset)))
+        pairs = ((self.keys[first], self.keys[last]) for first, last in ranges(subset))
+        return tuple(str(first) if first == last else f"{first}...{last}" for first, last in pairs)
+
     def latest(self, lookback: timedelta | None) -> Subset:
         """Return the latest partition of time, or those that begin in the time before its end.
 

@@ -98,3 +98,10 @@ def test_the_latest_window_of_several_dimensions() -> None:
     one = Partitions(both, NOW)
     assert one.keys_of(one.latest(None)) == ["2024-03-09|eu", "2024-03-09|us"]
     assert len(one.keys_of(one.latest(timedelta(days=2)))) == 4
+    assert one.named(one.latest(None)) == ("2024-03-09|eu", "2024-03-09|us")
+
+
+def test_names_of_partitions_that_lie_together() -> None:
+    days = Partitions(DailyPartitionsDefinition("2024-03-01"), NOW)
+    chosen = days.subset(["2024-03-01", "2024-03-03", "2024-03-04", "2024-03-05"])
+    assert days.named(chosen) == ("2024-03-01", "2024-03-03...2024-03-05")
