@@ -144,8 +144,10 @@ def _about(fact: Any) -> str:
     keys = getattr(fact, "keys", None)
     if keys is not None:
         return f" {fact.name}: {', '.join(keys)}"
-    asset = getattr(fact, "asset", None)
-    return f" {asset}" if asset is not None else ""
+    asset, partition = getattr(fact, "asset", None), getattr(fact, "partition", None)
+    name = f" {asset}{f'[{partition}]' if partition is not None else ''}" if asset is not None else ""
+    told = [one for one in (getattr(fact, "why", ""), getattr(fact, "held", "")) if one]
+    return f"{name}: {'; '.join(told)}" if told else name
 
 
 def _print_as_json(seen: Preview) -> None:
