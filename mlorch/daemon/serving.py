@@ -6,22 +6,62 @@ import json
 import logging
 import signal
 import sys
+import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from mlorch.daemon.daemon import Daemon
 from mlorch.definitions.fields import mask
+from mlorch.errors import UnreachableError
 from mlorch.instance import Instance
 from mlorch.settings import Settings
 
+logger = logging.getLogger(__name__)
 
-def serve(settings: Settings, *, is_verbose: bool = False) -> None:
-    """Run the daemon of a project until a signal ends it."""
+
+def serve(
+    settings: Settings,
+    *,
+    is_verbose: bool = False,
+    now: Callable[[], float] = time.time,
+    pace: float = 1.0,
+) -> None:
+    """Run the daemon of a project until a signal ends it; the clock is as of Daemon.
+
+    Raises StorageError for a database that can't be used; a server that does not answer is waited for.
+    """
     say(settings.daemon.log_format, is_verbose=is_verbose)
-    with Instance.of(settings) as instance:
-        daemon = Daemon(settings, instance)
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    instance = _open(settings, asked)
+    if instance is None:
+        return
+    with instance:
+        daemon = Daemon(settings, instance, now, pace)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: daemon.stop())
+        if asked.is_set():
+            daemon.stop()
         daemon.run()
+
+
+def _open(settings: Settings, asked: threading.Event) -> Instance | None:
+    """Return the instance as soon as its database answers; None where the daemon is asked to end before."""
+    pause = _FIRST_PAUSE
+    while not asked.is_set():
+        try:
+            return Instance.of(settings)
+        except UnreachableError as error:
+            logger.error("%s; trying again in %g s", error, pause)
+            asked.wait(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+    return None
+
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
+"""Seconds after which a database that did not answer is tried again, and at most."""
 
 
 def say(form: str, *, is_verbose: bool = False) -> None:

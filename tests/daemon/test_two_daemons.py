@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -56,6 +57,7 @@ def test_each_tick_has_one_run_though_daemons_die_and_the_server_goes_away(
             daemons[place].kill()
             daemons[place].wait()
             daemons[place] = project.start(until=until)
+        project.wait(lambda: _has_started(daemons))
         server.stop()
         before = [_seconds(one.pid) for one in daemons]
         time.sleep(3.0)
@@ -78,6 +80,13 @@ def needs_postgres() -> Path:
             pytest.fail(f"{reason}; in CI everything a test needs is there", pytrace=False)
         pytest.skip(reason)
     return found
+
+
+def _has_started(daemons: list[subprocess.Popen[bytes]]) -> bool:
+    """Tell whether each of them is done with starting, which takes a second of processor."""
+    before = [_seconds(one.pid) for one in daemons]
+    time.sleep(0.5)
+    return all(_seconds(one.pid) - was < 0.2 for one, was in zip(daemons, before, strict=True))
 
 
 def _is_settled(project: Project, until: float) -> bool:
