@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from multiprocessing.connection import wait
 
+from mlorch.daemon.health import Health
 from mlorch.daemon.leading import TTL, Leading
 from mlorch.daemon.loading import Loading
 from mlorch.daemon.mirrors import Mirrors
+from mlorch.daemon.pruning import Pruning
 from mlorch.daemon.runs import Runs
 from mlorch.daemon.ticking import Ticking
 from mlorch.errors import StorageError, UserError
 from mlorch.events import (
     CodeRejected,
     DriftEvaluated,
+    Event,
     FreshnessChanged,
     InstigatorStarted,
     InstigatorStopped,
+    RunFinished,
     TickEvaluated,
 )
 from mlorch.instance import Instance
@@ -61,6 +66,8 @@ class Daemon:
         instance: Instance,
         now: Callable[[], float] = time.time,
         pace: float = 1.0,
+        *,
+        health: Health | None = None,
     ) -> None:
         if instance.leases is None:
             raise UserError("a daemon needs an instance that other processes see, such as a project's")
@@ -73,6 +80,7 @@ class Daemon:
         self._at_work: _Work | None = None
         self._stopping: float | None = None
         self._pause = _FIRST_PAUSE
+        self._health = health or Health()
 
     def run(self) -> None:
         """Work until `stop` is called; a database that goes away is waited for."""
@@ -83,6 +91,7 @@ class Daemon:
                     self._pause = _FIRST_PAUSE
                 except (StorageError, OSError) as error:
                     logger.error("the database: %s; trying again in %g s", error, self._pause)
+                    self._health.cannot_reach_database()
                     if self._at_work is not None:
                         self._at_work.was_away()
                     time.sleep(self._pause)
@@ -104,12 +113,13 @@ class Daemon:
     def _turn(self) -> None:
         if not self._leading.hold():
             self._lose()
+            self._health.beat(role="standby")
             self._wait_for_other()
             return
         if self._at_work is None:
             logger.info("at work")
             self._at_work = _Work(self._settings, self._instance, self._now())
-        self._at_work.turn(self._now, self._pace, is_stopping=self._stopping is not None)
+        self._at_work.turn(self._now, self._pace, self._health, is_stopping=self._stopping is not None)
 
     def _wait_for_other(self) -> None:
         other = self._leading.other
@@ -152,6 +162,9 @@ class _Work:
         self._ticking = Ticking(instance.log, settings)
         self._runs = Runs(instance, settings)
         self._mirrors = Mirrors(settings)
+        self._pruning = Pruning(settings)
+        self._ticks: Counter[str] = Counter()
+        self._ended: Counter[str] = Counter()
         self._seen = instance.log.position(DAEMON)
         self._read_at = 0.0
         self._advanced_at = time.monotonic()
@@ -161,7 +174,7 @@ class _Work:
         self._declared: object = None
         self._read()
 
-    def turn(self, clock: Callable[[], float], pace: float, *, is_stopping: bool) -> None:
+    def turn(self, clock: Callable[[], float], pace: float, health: Health, *, is_stopping: bool) -> None:
         """Do what is to be done now, then wait until something happens or is due."""
         now = self._checked(clock())
         self._loading.look()
@@ -185,7 +198,10 @@ class _Work:
                 if not self._loading.is_changing:
                     self._runs.begin(code)
         self._mirrors.look(has_runs=bool(self._runs.queue.going))
+        if not is_stopping:
+            self._pruning.look()
         self._advance()
+        self._beat(health, clock() - self._ticking.agenda.next_at())
         self._wait(clock, pace, is_stopping=is_stopping)
 
     def is_over(self, *, is_late: bool) -> bool:
@@ -205,6 +221,20 @@ class _Work:
         self._ticking.close()
         self._loading.close()
         self._mirrors.close()
+        self._pruning.close()
+
+    def _beat(self, health: Health, lag: float) -> None:
+        """Say that the loop goes, and how things are."""
+        code = "ok" if self._loading.code is not None else "loading"
+        health.beat(
+            role="at work",
+            code="error" if self._loading.is_refused else code,
+            waiting=len(self._runs.queue.waiting),
+            going=len(self._runs.queue.going),
+            lag=max(lag, 0.0),
+            ticks=dict(self._ticks),
+            ended=dict(self._ended),
+        )
 
     def _declare(self, now: float) -> None:
         """Go by what the code declares, where it is new; as long as some is loaded, by the last that did."""
@@ -230,7 +260,14 @@ class _Work:
                 self._runs.learn(record)
                 self._ticking.agenda.learn(record.event)
                 self._mirrors.learn(record.event)
+                self._count(record.event)
             self._seen = records[-1].seq
+
+    def _count(self, fact: Event) -> None:
+        if isinstance(fact, TickEvaluated):
+            self._ticks[fact.status] += 1
+        elif isinstance(fact, RunFinished):
+            self._ended[fact.status] += 1
 
     def _advance(self) -> None:
         """Note how far all is settled, so that the next daemon need not read it."""

@@ -67,6 +67,11 @@ class Loading:
         return self._next is not None
 
     @property
+    def is_refused(self) -> bool:
+        """Tell whether the code as it is now does not load."""
+        return self._refused is not None
+
+    @property
     def is_changing(self) -> bool:
         """Tell whether runs had better wait for the code that is being loaded."""
         return self._next is not None and self._next.is_loading

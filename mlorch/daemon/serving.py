@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from mlorch.daemon.daemon import Daemon
+from mlorch.daemon.health import Health, serving
 from mlorch.definitions.fields import mask
 from mlorch.errors import UnreachableError
 from mlorch.instance import Instance
@@ -35,19 +36,21 @@ def serve(
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked.set())
-    instance = _open(settings, asked)
-    if instance is None:
-        return
-    with instance:
-        daemon = Daemon(settings, instance, now, pace)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: daemon.stop())
-        if asked.is_set():
-            daemon.stop()
-        daemon.run()
+    health = Health()
+    with serving(health, settings.daemon):
+        instance = _open(settings, asked, health)
+        if instance is None:
+            return
+        with instance:
+            daemon = Daemon(settings, instance, now, pace, health=health)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: daemon.stop())
+            if asked.is_set():
+                daemon.stop()
+            daemon.run()
 
 
-def _open(settings: Settings, asked: threading.Event) -> Instance | None:
+def _open(settings: Settings, asked: threading.Event, health: Health) -> Instance | None:
     """Return the instance as soon as its database answers; None where the daemon is asked to end before."""
     pause = _FIRST_PAUSE
     while not asked.is_set():
@@ -55,6 +58,7 @@ def _open(settings: Settings, asked: threading.Event) -> Instance | None:
             return Instance.of(settings)
         except UnreachableError as error:
             logger.error("%s; trying again in %g s", error, pause)
+            health.cannot_reach_database()
             asked.wait(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
     return None
