@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlorch.app.news import Asked, gather
 from mlorch.app.partitions import resolved
-from mlorch.definitions.automation import AutomationCondition
 from mlorch.definitions.automation_sensors import AutomationConditionSensorDefinition
 from mlorch.definitions.definitions import Definitions
 from mlorch.definitions.keys import CoercibleToAssetKey, key_text
@@ -83,7 +82,7 @@ def evaluate_automation_conditions(
         raise UserError(f"the time {now} has no time zone; write datetime(…, tzinfo=UTC)")
     graph = definitions.graph
     assets = set(graph.nodes) if asset_selection is None else found_keys(coerced(asset_selection), graph)
-    return _evaluated(definitions, instance, assets, now, cursor=cursor, tags={}, default=None)
+    return _evaluated(definitions, instance, assets, now, cursor)
 
 
 def ask_conditions(
@@ -94,10 +93,7 @@ def ask_conditions(
     cursor: str | None,
 ) -> dict[str, Any]:
     """Return status, reason, cursor and runs of a tick of the sensor, as a TickOutcome has them."""
-    tags = {**sensor.tags, **sensor.run_tags, SENSOR_TAG: sensor.name}
-    assets = covered_by(definitions, sensor)
-    default = sensor.default_condition
-    found = _evaluated(definitions, instance, assets, now, cursor=cursor, tags=tags, default=default)
+    found = _evaluated(definitions, instance, covered_by(definitions, sensor), now, cursor, sensor=sensor)
     reason = "" if found.runs else "no automation condition is true of anything now"
     return {
         "status": "SUCCESS" if found.runs else "SKIPPED",
@@ -132,18 +128,19 @@ def _evaluated(
     instance: Instance,
     assets: Collection[str],
     now: datetime,
-    *,
     cursor: str | None,
-    tags: Mapping[str, str],
-    default: AutomationCondition | None,
+    *,
+    sensor: AutomationConditionSensorDefinition | None = None,
 ) -> EvaluateAutomationConditionsResult:
     _, before = position(cursor)
     moment = moment_of(now, before)
     graph = resolved(definitions.graph, instance.log) if definitions.graph.divided else definitions.graph
-    targets = Targets(graph, moment, default)
+    targets = Targets(graph, moment, sensor.default_condition if sensor is not None else None)
     conditions = conditions_of(targets, assets)
     state = read(cursor, targets)
     with no_collection():
         facts = gather(Asked(definitions, instance, targets, conditions, state, moment))
         done = decide(targets, conditions, facts, state)
-    return EvaluateAutomationConditionsResult(written(done.after, targets), runs_asked(done, tags), done)
+    tags = {} if sensor is None else {**sensor.tags, **sensor.run_tags, SENSOR_TAG: sensor.name}
+    runs = runs_asked(done, tags, backfills=sensor is None or sensor.emit_backfills)
+    return EvaluateAutomationConditionsResult(written(done.after, targets), runs, done)

@@ -17,7 +17,9 @@ DEFAULT_NAME = "default_automation_condition_sensor"
 class AutomationConditionSensorDefinition(SensorDefinition):
     """Evaluate the conditions of the `target`, and request the runs that they ask for.
 
-    `run_tags` are put on each run. With a `default_condition`, assets without one have that.
+    `run_tags` are put on each run. With a `default_condition`, assets without one have that. Several
+    partitions of the same assets are one backfill, or runs of their own without `emit_backfills`. Conditions
+    are always evaluated where the project's code is, `use_user_code_server` or not.
     """
 
     def __init__(
@@ -31,6 +33,8 @@ class AutomationConditionSensorDefinition(SensorDefinition):
         minimum_interval_seconds: float | None = None,
         description: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        emit_backfills: bool = True,
+        use_user_code_server: bool = True,
         default_condition: AutomationCondition | None = None,
         time_limit: float = 60.0,
     ) -> None:
@@ -48,6 +52,7 @@ class AutomationConditionSensorDefinition(SensorDefinition):
         if default_condition is not None:
             require_condition(str(self), default_condition)
         self.default_condition = default_condition
+        self.emit_backfills = emit_backfills
         self.run_tags = {str(key): str(value) for key, value in (run_tags or {}).items()}
 
 

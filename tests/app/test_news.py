@@ -16,6 +16,7 @@ from mlorch import (
     DailyPartitionsDefinition,
     Definitions,
     FreshnessPolicy,
+    StaticPartitionsDefinition,
     asset,
     asset_check,
     multi_asset,
@@ -340,6 +341,16 @@ def test_a_sensor_asks_for_what_it_covers_and_the_other_for_the_rest() -> None:
     assert found.runs[0].tags["mlorch/sensor"] == "own"
     rest = tick(every, "default_automation_condition_sensor")
     assert [run.selection for run in rest.runs] == [("two",)]
+
+
+def test_a_sensor_without_backfills_asks_for_each_partition() -> None:
+    own = AutomationConditionSensorDefinition("own", target="*", emit_backfills=False)
+    letters = StaticPartitionsDefinition(["a", "b"])
+    every = Definitions([declared("one", EAGER, partitions_def=letters)], sensors=[own])
+    assert [(run.partition, run.is_backfill) for run in tick(every, "own").runs] == [
+        ("a", False),
+        ("b", False),
+    ]
 
 
 def test_the_sensor_that_nobody_declared_is_listed_where_it_has_something_to_do() -> None:

@@ -14,21 +14,21 @@ _FEW = 5
 """Assets that are named, and reasons that are told."""
 
 
-def runs_asked(done: Evaluation, tags: Mapping[str, str]) -> tuple[RunAsked, ...]:
+def runs_asked(done: Evaluation, tags: Mapping[str, str], *, backfills: bool = True) -> tuple[RunAsked, ...]:
     """Return a run for each partition that is requested, of all assets that are divided alike.
 
-    Where several partitions are requested of the same assets, they are one backfill. A check that is
-    requested goes along with its asset.
+    Where several partitions are requested of the same assets, they are one backfill, if there may be
+    `backfills`. A check that is requested goes along with its asset.
     """
     by_key: dict[tuple[int, str | None], list[str]] = {}
     for name in _in_order(done.targets, done.requested):
         partitions = done.targets.partitions(name)
         for key in partitions.keys_of(done.requested[name]):
             by_key.setdefault((id(partitions), key), []).append(name)
-    groups: dict[tuple[int, tuple[str, ...]], list[str | None]] = {}
+    groups: dict[tuple[int, tuple[str, ...], str | None], list[str | None]] = {}
     for (number, key), names in by_key.items():
-        groups.setdefault((number, tuple(names)), []).append(key)
-    asked = [run for (_, names), keys in groups.items() for run in _runs(done, names, keys, tags)]
+        groups.setdefault((number, tuple(names), None if backfills else key), []).append(key)
+    asked = [run for (_, names, _), keys in groups.items() for run in _runs(done, names, keys, tags)]
     return tuple(sorted(asked, key=lambda one: one.partition or next(iter(one.partitions), "")))
 
 
