@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from mlorch.app.backfilling import Backfill, BackfillResult, carry_out_backfill
-from mlorch.app.canceling import Canceled, canceled_by
+from mlorch.app.canceling import Canceled, canceled_by, withdraw
 from mlorch.app.materializing import Listener, Request
 from mlorch.definitions.definitions import Definitions
 from mlorch.errors import NotFoundError, UserError
@@ -21,12 +21,14 @@ from mlorch.events import (
     BackfillStarted,
     Event,
     RunFinished,
+    RunQueued,
     RunStarted,
     StepFailed,
 )
 from mlorch.instance import Instance
 from mlorch.log import Record, Slot
-from mlorch.queries.runs import RunStatus
+from mlorch.planning.once import DAEMON
+from mlorch.queries.runs import RunStatus, queued_runs
 
 _KINDS = (BackfillStarted.kind, BackfillFinished.kind)
 _LOOK = 0.1
@@ -42,6 +44,9 @@ class BackfillView:
     finished: BackfillFinished | None
     is_alive: bool
     instance: Instance
+    queued: RunQueued | None = None
+    """What was asked for, as long as it waits in the queue; `started` says the same then."""
+    has_begun: bool = True
 
     @property
     def backfill_id(self) -> str:
@@ -49,9 +54,11 @@ class BackfillView:
 
     @property
     def status(self) -> str:
-        """STARTED, DEAD, or how it ended."""
+        """QUEUED, STARTED, DEAD, or how it ended."""
         if self.finished is not None:
             return self.finished.status
+        if self.queued is not None:
+            return str(RunStatus.QUEUED)
         return str(RunStatus.STARTED if self.is_alive else RunStatus.DEAD)
 
     @property
@@ -121,7 +128,7 @@ class BackfillView:
 
 
 def newest_backfills(instance: Instance, limit: int | None = None) -> list[BackfillView]:
-    """Return the backfills, those begun last first."""
+    """Return the backfills, those begun last first; of one that did not begin, when it was asked for."""
     first: dict[str, Record] = {}
     ended: dict[str, BackfillFinished | None] = {}
     for record in instance.log.read(kinds=_KINDS):
@@ -134,10 +141,13 @@ def newest_backfills(instance: Instance, limit: int | None = None) -> list[Backf
     living = instance.living()
     found = [
         BackfillView(record.seq, record.event, ended[name], name in living, instance)
-        for name, record in reversed(first.items())
+        for name, record in first.items()
         if isinstance(record.event, BackfillStarted)
     ]
-    return found[:limit]
+    waiting = queued_runs(instance.log, instance.log.position(DAEMON))
+    for name in {**waiting, **ended}.keys() - first.keys():
+        found.extend(_unbegun(instance, name, ended.get(name)))
+    return sorted(found, key=lambda one: -one.seq)[:limit]
 
 
 def find_backfill(instance: Instance, name: str) -> BackfillView:
@@ -171,7 +181,9 @@ def cancel_backfill(instance: Instance, name: str, *, patience: float = 10.0) ->
     if found.finished is not None or instance.leases is None:
         raise UserError(f"backfill {found.backfill_id} has ended already: {found.status}")
     reason = canceled_by()
-    if not found.is_alive:
+    if found.queued is not None and withdraw(instance, found.queued, reason):
+        return Canceled(found.backfill_id, "WAITING")
+    if not found.is_alive and found.queued is None:
         close_backfill(found, "CANCELED", f"its process had died; {reason}")
         return Canceled(found.backfill_id, "DEAD")
     instance.leases.cancel(found.backfill_id, reason, time.time())
@@ -198,8 +210,9 @@ def resume_backfill(
     would have to be given again; and as `run_backfill`.
     """
     found = find_backfill(instance, name)
-    if found.is_alive:
-        raise UserError(f"backfill {found.backfill_id} goes on; it can't be resumed")
+    if found.is_alive or found.queued is not None:
+        verb = "goes on" if found.is_alive else "waits in the queue"
+        raise UserError(f"backfill {found.backfill_id} {verb}; it can't be resumed")
     if found.status == RunStatus.SUCCESS:
         raise UserError(f"backfill {found.backfill_id} has made everything; there is nothing to resume")
     started = found.started
@@ -220,6 +233,25 @@ def resume_backfill(
     )
     request = replace(request, tags={**started.tags, **request.tags})
     return carry_out_backfill(definitions, instance, request, rest, listener)
+
+
+def _unbegun(instance: Instance, name: str, finished: BackfillFinished | None) -> Iterator[BackfillView]:
+    """Yield the backfill that waits in the queue or ended there; not what goes on with another."""
+    for seq, one in instance.log.read(run_id=name, kinds={RunQueued.kind}, limit=1):
+        if isinstance(one, RunQueued) and one.is_backfill and one.retries is None:
+            started = BackfillStarted(
+                run_id=one.run_id,
+                at=one.at,
+                selection=one.selection,
+                only=one.only,
+                tags=one.tags,
+                config=one.config,
+                project=one.project,
+                source=one.source,
+            )
+            yield BackfillView(
+                seq, started, finished, False, instance, one if finished is None else None, False
+            )
 
 
 def close_backfill(found: BackfillView, status: str, reason: str) -> None:

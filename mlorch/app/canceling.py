@@ -9,11 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mlorch.app.ending import end
 from mlorch.app.limits import claims_of
 from mlorch.app.running import RunView, newest_runs
-from mlorch.errors import NotFoundError, UserError
-from mlorch.events import RunFinished
+from mlorch.errors import AlreadyDoneError, NotFoundError, UserError
+from mlorch.events import RunFinished, RunQueued
 from mlorch.instance import Instance
+from mlorch.planning.once import run_ended, worker_of
+from mlorch.queries.runs import RunStatus
 
 Outcome = Literal["CANCELED", "WAITING", "ENDING", "DEAD"]
 """It ended; it had not begun and will not; it still ends; its process had died, which the log now says."""
@@ -57,6 +60,12 @@ def cancel_runs(
         chosen = list(dict.fromkeys(_named(name, runs, waiting) for name in names))
     reason = canceled_by()
     done = {run_id: _mark(instance, runs[run_id], reason) for run_id in chosen if _is_dead(runs.get(run_id))}
+    queued = [runs[run_id].queued for run_id in chosen if run_id in runs and not runs[run_id].has_begun]
+    done |= {
+        one.run_id: Canceled(one.run_id, "WAITING")
+        for one in queued
+        if one is not None and withdraw(instance, one, reason)
+    }
     asked = [run_id for run_id in chosen if run_id not in done]
     for run_id in asked:
         instance.leases.cancel(run_id, reason, time.time())
@@ -64,6 +73,17 @@ def cancel_runs(
         run_id: Canceled(run_id, status) for run_id, status in _watch(instance, asked, waiting, patience)
     }
     return [done[run_id] for run_id in chosen]
+
+
+def withdraw(instance: Instance, queued: RunQueued, reason: str) -> bool:
+    """Take a run or a backfill out of the queue; False where it has begun."""
+    if not end(instance, queued, "CANCELED", reason):
+        return False
+    worker = f"{worker_of(queued.run_id)}/"
+    if instance.leases is not None and any(one.startswith(worker) for one in instance.living()):
+        # It has a worker, which waits for something.
+        instance.leases.cancel(queued.run_id, reason, time.time())
+    return True
 
 
 def canceled_by() -> str:
@@ -98,12 +118,17 @@ def _waiting(instance: Instance) -> set[str]:
 
 
 def _is_dead(run: RunView | None) -> bool:
-    return run is not None and not run.is_alive
+    return run is not None and run.status is RunStatus.DEAD
 
 
 def _mark(instance: Instance, run: RunView, reason: str) -> Canceled:
     reason = f"its process had died; {reason}"
-    instance.log.append([RunFinished(run_id=run.run_id, at=time.time(), status="CANCELED", reason=reason)])
+    fact = RunFinished(run_id=run.run_id, at=time.time(), status="CANCELED", reason=reason)
+    try:
+        instance.log.append([fact], once=[run_ended(run.run_id)])
+    except AlreadyDoneError:
+        # The daemon found that out as well.
+        return Canceled(run.run_id, "FAILURE")
     return Canceled(run.run_id, "DEAD")
 
 

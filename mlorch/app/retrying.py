@@ -69,9 +69,30 @@ def retry(
 ) -> ExecutionResult:
     """Run a run again; the request says how, and may have another run config and more tags.
 
-    Raises UserError where the run still goes, succeeded, or had secrets in its run config, NotFoundError
-    where what it made is not declared any more, and as `run_request`.
+    Raises as `retried`, and as `run_request`.
     """
+    job, again = retried(definitions, instance, run, request, from_failure=from_failure)
+    if job is None:
+        return run_request(definitions, instance, again, listener or Listener())
+    # What was recorded is complete; a job's own simpler form was worked out before.
+    is_whole = request.run_config is None
+    return run_job(job, instance, again, listener, resources=definitions.resources, is_config_whole=is_whole)
+
+
+def retried(
+    definitions: Definitions,
+    instance: Instance,
+    run: RecordedRun,
+    request: Request,
+    *,
+    from_failure: bool = True,
+) -> tuple[JobDefinition | None, Request]:
+    """Return what running a run again means: its job of ops, or None of assets, and the request for it.
+
+    Raises UserError where the run waits or goes, never began, succeeded, or had secrets in its run config,
+    NotFoundError where what it made is not declared any more.
+    """
+    _refuse_unbegun(run)
     group = group_of(instance, run)
     group.refuse_needless(from_failure=from_failure)
     is_told = request.run_config is not None
@@ -82,23 +103,14 @@ def retry(
     if isinstance(job, JobDefinition):
         key = next(iter(run.started.partitions), None)
         memory = Memory(group.succeeded) if from_failure else None
-        request = replace(request, partitions=Partitions(key=key), memory=memory)
-        # What was recorded is complete; a job's own simpler form was worked out before.
-        return run_job(
-            job,
-            instance,
-            request,
-            listener,
-            resources=definitions.resources,
-            is_config_whole=not is_told,
-        )
+        return job, replace(request, partitions=Partitions(key=key), memory=memory)
     graph = resolved(definitions.graph, instance.log)
     wanted = _wanted(group, graph, from_failure=from_failure)
     memory = Memory(group.succeeded, frozenset(wanted.targets)) if from_failure else None
     if job is not None:
         request = of_job(job if is_told else replace(job, config=None), request)
-    request = replace(request, wanted=wanted, memory=memory, only_stale=group.first.started.only == "stale")
-    return run_request(definitions, instance, request, listener or Listener())
+    is_stale = group.first.started.only == "stale"
+    return None, replace(request, wanted=wanted, memory=memory, only_stale=is_stale)
 
 
 def next_retry(instance: Instance, run_id: str, most: int) -> tuple[RecordedRun, Strategy] | None:
@@ -114,6 +126,16 @@ def next_retry(instance: Instance, run_id: str, most: int) -> tuple[RecordedRun,
     if len(group_of(instance, run).runs) > (most if given is None else given):
         return None
     return run, strategy_of(run.tags)
+
+
+def _refuse_unbegun(run: RecordedRun) -> None:
+    if run.status is RunStatus.QUEUED:
+        raise UserError(f"run {run.run_id} waits in the queue; it can't be retried before it ended")
+    if not run.has_begun:
+        raise UserError(
+            f"run {run.run_id} ended before it began; ask for it once more with: "
+            f"mlorch runs retry {run.run_id[:8]} --detach"
+        )
 
 
 def _config_of(run: RecordedRun) -> Mapping[str, Any] | None:

@@ -9,8 +9,9 @@ import typer
 from mlorch.cli.carrying import carry_out, make_request, read_tags, tell
 from mlorch.cli.completion import asset_names
 from mlorch.cli.config import Files, Text, read_configs
+from mlorch.cli.detaching import leave
 from mlorch.cli.materialize import SELECTION_HELP
-from mlorch.cli.options import Executor, NoWait, Workers
+from mlorch.cli.options import Detach, Executor, NoWait, Workers
 
 if TYPE_CHECKING:
     from mlorch.app.backfills import BackfillView
@@ -54,6 +55,7 @@ def backfill(
     executor: Executor = None,
     workers: Workers = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the runs and change nothing.")] = False,
+    detach: Detach = False,
     no_wait: NoWait = False,
     as_json: AsJson = False,
 ) -> None:
@@ -77,6 +79,14 @@ def backfill(
         _print_plan(plan_backfill(opened.definitions, opened.record, request, choice), as_json)
         return
     _tell_unfinished(opened, request, choice)
+    if detach:
+        from mlorch.app.detaching import queue_backfill
+
+        leave(
+            opened,
+            lambda: queue_backfill(opened.definitions, opened.instance, opened.settings, request, choice),
+            as_json=as_json,
+        )
     _carry_out(
         opened,
         lambda listener: run_backfill(opened.definitions, opened.instance, request, choice, listener),
@@ -105,7 +115,7 @@ def list_backfills(
             one.backfill_id[:8],
             one.status,
             moment(one.started.at),
-            f"{one.seconds:.1f} s",
+            _took(one),
             " ".join(one.started.selection[:3]) + (" …" if len(one.started.selection) > 3 else ""),
             _counts(one),
         )
@@ -119,18 +129,25 @@ def show(context: typer.Context, name: Name = "last", as_json: AsJson = False) -
     """Show what a backfill is to make, what it has made, and what failed."""
     from mlorch.app.backfills import find_backfill
     from mlorch.app.opening import open_app
+    from mlorch.app.overseeing import why_waiting
     from mlorch.cli.output import moment, print_json
 
-    found = find_backfill(open_app(context.obj).record, name)
+    opened = open_app(context.obj)
+    found = find_backfill(opened.record, name)
     if as_json:
         made = sorted((asset, partition or "") for asset, partition in found.made)
         print_json({**found.as_json(), "targets": dict(found.started.targets), "made": made})
         return
-    print(f"backfill {found.backfill_id}  {found.status}  {moment(found.started.at)}  {found.seconds:.1f} s")
+    print(f"backfill {found.backfill_id}  {found.status}  {moment(found.started.at)}  {_took(found)}")
     for asset, partitions in found.started.targets.items():
         count = sum(one[0] == asset for one in found.made)
         some = f"  {partitions[0]} … {partitions[-1]}" if partitions else ""
         print(f"{asset}: {count} of {len(partitions or [None])} made{some}")
+    if found.queued is not None:
+        print(f"waits: {why_waiting(opened.record, opened.settings, found.queued)}")
+        return
+    if found.finished is not None and found.finished.reason:
+        print(f"ended: {found.finished.reason}")
     print(f"{found.counts['runs']} runs; mlorch runs list shows them")
     for failure in found.failures:
         print(f"\n{failure.step}: {failure.error['type']}: {failure.error['message']}")
@@ -206,7 +223,13 @@ def _tell_unfinished(opened: App, request: Request, choice: Choice) -> None:
         )
 
 
+def _took(one: BackfillView) -> str:
+    return f"{one.seconds:.1f} s" if one.has_begun else "-"
+
+
 def _counts(one: BackfillView) -> str:
+    if one.queued is not None:
+        return "waits"
     counts = one.counts
     failed = f", {counts['failed']:,} failed" if counts["failed"] else ""
     return f"{counts['made']:,} of {counts['planned']:,} made{failed}"

@@ -9,7 +9,8 @@ import typer
 from mlorch.cli.carrying import carry_out, make_request, read_partitions, read_tags
 from mlorch.cli.completion import job_names
 from mlorch.cli.config import Files, Text, read_configs
-from mlorch.cli.options import Executor, NoWait, ResultAsJson, Workers
+from mlorch.cli.detaching import leave
+from mlorch.cli.options import Detach, Executor, NoWait, ResultAsJson, Workers
 
 job = typer.Typer(help="List jobs, and run one.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -42,6 +43,7 @@ def execute(
     tag: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, recorded with the run.")] = None,
     executor: Executor = None,
     workers: Workers = None,
+    detach: Detach = False,
     no_wait: NoWait = False,
     as_json: ResultAsJson = False,
 ) -> None:
@@ -60,6 +62,14 @@ def execute(
         tags=read_tags(tag or ()),
     )
     found = opened.definitions.job(name)
+    if detach:
+        from mlorch.app.detaching import queue_job
+
+        leave(
+            opened,
+            lambda: queue_job(opened.definitions, opened.instance, opened.settings, found, request),
+            as_json=as_json,
+        )
     result = carry_out(
         opened,
         lambda listener: launch(opened.definitions, opened.instance, found, request, listener),

@@ -9,7 +9,8 @@ import typer
 from mlorch.cli.carrying import carry_out, make_request, read_partitions, read_tags
 from mlorch.cli.completion import asset_names, job_names
 from mlorch.cli.config import Files, Text, read_configs
-from mlorch.cli.options import Executor, NoWait, ResultAsJson, Workers
+from mlorch.cli.detaching import leave
+from mlorch.cli.options import Detach, Executor, NoWait, ResultAsJson, Workers
 
 if TYPE_CHECKING:
     from mlorch.app.materializing import Request
@@ -46,6 +47,7 @@ def materialize(
     executor: Executor = None,
     workers: Workers = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")] = False,
+    detach: Detach = False,
     no_wait: NoWait = False,
     as_json: ResultAsJson = False,
 ) -> None:
@@ -66,6 +68,8 @@ def materialize(
         run_config=read_configs(config or (), config_json),
         tags=read_tags(tag or ()),
     )
+    if detach and not dry_run:
+        _leave(opened, job, request, as_json)
     if job is not None:
         request = _of_job(opened, job, request)
     if dry_run:
@@ -83,6 +87,24 @@ def materialize(
         request=request,
     )
     raise typer.Exit(result.exit_code)
+
+
+def _leave(opened: App, job: str | None, request: Request, as_json: bool) -> None:
+    from mlorch.app.detaching import queue_job, queue_materialization
+
+    if job is None:
+        leave(
+            opened,
+            lambda: queue_materialization(opened.definitions, opened.instance, opened.settings, request),
+            as_json=as_json,
+        )
+    _of_job(opened, job, request)
+    found = opened.definitions.job(job)
+    leave(
+        opened,
+        lambda: queue_job(opened.definitions, opened.instance, opened.settings, found, request),
+        as_json=as_json,
+    )
 
 
 def _of_job(opened: App, name: str, request: Request) -> Request:

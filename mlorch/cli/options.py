@@ -14,3 +14,4 @@ NoWait = Annotated[
     bool, typer.Option("--no-wait", help="Leave MLflow and DVC to a process in the background.")
 ]
 ResultAsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Put it into the queue: the daemon carries it out.")]

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from mlorch.cli.config import Files, Text, read_configs
-from mlorch.cli.options import Executor, NoWait, ResultAsJson, Workers
+from mlorch.cli.detaching import leave
+from mlorch.cli.options import Detach, Executor, NoWait, ResultAsJson, Workers
 
 runs = typer.Typer(help="List and show runs and their logs.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -52,12 +53,14 @@ def show(
 ) -> None:
     """Show what a run did, step by step."""
     from mlorch.app.opening import open_app
+    from mlorch.app.overseeing import why_waiting
     from mlorch.app.running import find_run
     from mlorch.cli.output import moment, print_json
     from mlorch.cli.progress import line_of
     from mlorch.events import to_fields
 
-    found = find_run(open_app(context.obj).record, run)
+    opened = open_app(context.obj)
+    found = find_run(opened.record, run)
     if as_json:
         facts = [{"seq": one.seq, "kind": one.event.kind, **to_fields(one.event)} for one in found.records]
         print_json({**found.as_json(), "retries": [one.run_id for one in found.retries], "facts": facts})
@@ -65,6 +68,9 @@ def show(
     print(f"run {found.run_id}  {found.status}  {moment(found.started_at)}  {found.duration_text}")
     for name, value in found.about().items():
         print(f"{name + ':':<12}{value}")
+    if not found.is_finished and not found.has_begun:
+        why = why_waiting(opened.record, opened.settings, found)
+        print(f"waits:      since {moment(found.started_at)} (UTC); {why}")
     for record in found.records:
         line = line_of(record.event)
         if line is not None:
@@ -146,6 +152,7 @@ def retry(
     tag: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, added to the tags of the run.")] = None,
     executor: Executor = None,
     workers: Workers = None,
+    detach: Detach = False,
     no_wait: NoWait = False,
     as_json: ResultAsJson = False,
 ) -> None:
@@ -163,6 +170,21 @@ def retry(
     request = make_request(
         opened, run_config=read_configs(config or (), config_json), tags=read_tags(tag or ())
     )
+    if detach:
+        from mlorch.app.detaching import queue_retry
+
+        leave(
+            opened,
+            lambda: queue_retry(
+                opened.definitions,
+                opened.instance,
+                opened.settings,
+                found,
+                request,
+                from_failure=from_failure,
+            ),
+            as_json=as_json,
+        )
     result = carry_out(
         opened,
         lambda listener: again(

@@ -26,7 +26,8 @@ def work(daemon: Connection, settings: Settings, definitions: Definitions, queue
     tags = with_max_runtime(queued.tags, settings.daemon.max_runtime_seconds)
     asked = replace(queued, tags=tags)
     listener = _listener(daemon)
-    with Instance.of(settings) as instance, suppress(BusyError, AlreadyDoneError):
+    # A run that is asked to end gets a KeyboardInterrupt, and has said so in the log.
+    with Instance.of(settings) as instance, suppress(BusyError, AlreadyDoneError, KeyboardInterrupt):
         name = worker_of(queued.run_id)
         # Two daemons may have asked for it; before the run begins, nothing else tells their workers apart.
         with (

@@ -22,7 +22,7 @@ class RunQueued:
     selection: tuple[str, ...] = ()
     partition: str | None = None
     partitions: tuple[str, ...] = ()
-    """Keys, or ranges "FIRST...LAST", of a backfill."""
+    """Keys, or ranges "FIRST...LAST", of a backfill, all where none are named; one range of another run."""
     checks: tuple[str, ...] = ()
     """"asset:check" of the checks that alone are to run."""
     only: str = ""

@@ -126,6 +126,10 @@ class Agenda:
     def state_of(self, name: str) -> TickState:
         return self._states.get(name, TickState())
 
+    def turned_on(self) -> set[str]:
+        """Return the names of those that the log says are turned on, declared or not."""
+        return {name for name, one in self._states.items() if isinstance(one.turned, InstigatorStarted)}
+
     def declared(self) -> Iterator[tuple[Instigator, TickState]]:
         """Yield what the code declares, each with what the log says of it."""
         for name, one in self._declared.items():

@@ -141,11 +141,12 @@ def queued_runs(log: EventLog, after: int = 0) -> dict[str, RunQueued]:
     `after` is the number of a fact before which none is left.
     """
     found: dict[str, RunQueued] = {}
-    for record in log.read(after, kinds={RunQueued.kind}):
+    asked = log.read(after, kinds={RunQueued.kind})
+    for record in asked:
         assert isinstance(record.event, RunQueued)
         found[record.event.run_id] = record.event
     if found:
-        for record in log.read(after, kinds=_BEGUN_OR_ENDED):
+        for record in log.read(asked[0].seq, kinds=_BEGUN_OR_ENDED):
             found.pop(record.event.run_id or "", None)
     return found
 
