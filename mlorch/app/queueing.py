@@ -10,6 +10,7 @@ from typing import Any
 from mlorch.app.backfilling import run_backfill
 from mlorch.app.backfills import resume_backfill
 from mlorch.app.choosing import Choice
+from mlorch.app.ending import end
 from mlorch.app.launching import launch
 from mlorch.app.materializing import Listener, Request, new_run_id, run_request
 from mlorch.app.opening import run_source
@@ -23,9 +24,8 @@ from mlorch.definitions.keys import AssetKey
 from mlorch.definitions.selections import AssetSelection
 from mlorch.definitions.tags import RESUMES, max_runtime_of, tag_of
 from mlorch.errors import AlreadyDoneError, MlorchError, RunCanceledError, UnreachableError
-from mlorch.events import BackfillFinished, Event, RunFinished, RunQueued
+from mlorch.events import RunQueued
 from mlorch.instance import Instance
-from mlorch.planning.once import run_began, run_ended
 from mlorch.settings import Settings
 
 MAX_RUNTIME = "mlorch/max_runtime"
@@ -67,20 +67,6 @@ def carry_out_queued(
         end(instance, queued, "SUCCESS", "nothing was left to make")
 
 
-def end(instance: Instance, queued: RunQueued, status: str, reason: str) -> bool:
-    """Say how a run that never began ended; False where it began, or somebody said so before."""
-    fact: Event
-    if queued.is_backfill:
-        fact = BackfillFinished(run_id=queued.run_id, at=time.time(), status=status, reason=reason)
-    else:
-        fact = RunFinished(run_id=queued.run_id, at=time.time(), status=status, reason=reason)
-    try:
-        instance.log.append([fact], once=[run_began(queued.run_id), run_ended(queued.run_id)])
-    except AlreadyDoneError:
-        return False
-    return True
-
-
 def _of_queue(queued: RunQueued, request: Request) -> Request:
     """Return a request for what was asked; the process that carries it out is a source of its own."""
     return replace(
@@ -89,10 +75,17 @@ def _of_queue(queued: RunQueued, request: Request) -> Request:
         run_config=queued.config or None,
         tags=queued.tags,
         only_stale=queued.only == "stale",
-        partitions=Partitions(key=queued.partition),
+        partitions=_partitions(queued),
         selection=_selection(queued),
         source={**request.source, **queued.source},
     )
+
+
+def _partitions(queued: RunQueued) -> Partitions:
+    if queued.is_backfill or not queued.partitions:
+        return Partitions(key=queued.partition)
+    first, _, last = queued.partitions[0].partition("...")
+    return Partitions(range=(first, last))
 
 
 def _selection(queued: RunQueued) -> AssetSelection | Sequence[str] | None:
@@ -114,7 +107,8 @@ def _carry_out(
     if queued.is_backfill and queued.retries is not None:
         return resume_backfill(definitions, instance, queued.retries, request, told)
     if queued.is_backfill:
-        choice = Choice(queued.partitions, queued.only)  # type: ignore[arg-type]
+        every = not queued.partitions and not queued.only
+        choice = Choice(queued.partitions, queued.only, every)  # type: ignore[arg-type]
         return run_backfill(definitions, instance, replace(request, only_stale=False), choice, told)
     if queued.retries is not None:
         before = find_run(instance, queued.retries)

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Collection
 from multiprocessing.connection import Connection
 
+from mlorch.app.ending import end
 from mlorch.app.holding import TTL
 from mlorch.app.limits import claims_of
-from mlorch.app.queueing import end
 from mlorch.app.reaping import again, ask_to_hand_over, is_to_go_on, reap
 from mlorch.daemon.code import Child, Code
 from mlorch.daemon.orders import BEGUN
