@@ -1,6 +1,6 @@
 """Measure mlorch beside its floor: the same work in plain Python, in turn, in one go.
 
-usage: python bench [graphs] [startup] [jumps] [year] [executors] [backfill] [history]
+usage: python bench [graphs] [startup] [jumps] [year] [executors] [backfill] [history] [daemon]
 
 A time alone means nothing on a noisy machine: read the ratios.
 """
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ALL = ("graphs", "startup", "jumps", "year", "executors", "backfill", "history")
+ALL = ("graphs", "startup", "jumps", "year", "executors", "backfill", "history", "daemon")
 
 
 def main() -> int:
