@@ -93,6 +93,7 @@ def _about(node: Any) -> dict[str, Any]:
         "tags": [f"{name}={value}" for name, value in node.tags.items()],
         "partitions": str(node.partitions_def) if node.partitions_def is not None else None,
         "deps": list(node.upstream),
+        "automation": None if node.spec.automation_condition is None else str(node.spec.automation_condition),
         "external": node.is_external,
         "source": f"{definition.__module__}:{definition.__name__}" if definition is not None else None,
     }

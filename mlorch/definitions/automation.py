@@ -36,6 +36,16 @@ class AutomationCondition:
         name = self.operation.upper() if self.operands else self.operation
         return f"{name}({given})" if given else name
 
+    def __str__(self) -> str:
+        if self.label is not None or not self.operands:
+            return self.label or self.name
+        inner = [str(one) for one in self.operands]
+        if self.operation in ("and", "or"):
+            return f"({(' & ' if self.operation == 'and' else ' | ').join(inner)})"
+        if self.operation in ("since", "newly_true"):
+            return f"{inner[0]}.{self.operation}({', '.join(inner[1:])})"
+        return f"~{inner[0]}" if self.operation == "not" else f"{self.operation}({inner[0]})"
+
     def get_label(self) -> str | None:
         return self.label
 

@@ -61,6 +61,12 @@ def test_the_conditions_people_know_have_their_labels() -> None:
     assert AutomationCondition.any_deps_updated().get_label() == "any_deps_updated"
 
 
+def test_conditions_are_told_as_they_are_written() -> None:
+    one = (MISSING & ~UPDATED | EAGER).since(CHANGED).newly_true()
+    assert str(one) == "((missing & ~newly_updated) | eager).since(data_version_changed).newly_true()"
+    assert str(AutomationCondition.any_deps_match(MISSING)) == "any_deps_match(missing)"
+
+
 def test_replace_finds_values_names_and_labels_at_any_depth() -> None:
     by_label = EAGER.replace("any_deps_missing", MISSING)
     assert ~MISSING in by_label.operands

@@ -116,19 +116,12 @@ def _causes(answer: Answer, subset: Subset) -> Iterator[str]:
         if trigger.true & subset:
             yield from _causes(trigger, subset)
         else:
-            yield f"{_named(trigger)} before"
+            yield f"{trigger.condition} before"
     elif operation.endswith(("_deps_match", "_checks_match")):
         names = ", ".join(one.name for one in answer.answers if one.true)
-        yield f"{_named(answer)} ({names})"
+        yield f"{answer.condition} ({names})"
     elif operation in ("and", "or", "any_downstream_conditions"):
         for one in answer.answers:
             yield from _causes(one, subset)
     elif operation not in ("not", "in_latest_time_window"):
-        yield _named(answer)
-
-
-def _named(answer: Answer) -> str:
-    condition = answer.condition
-    if condition.label is None and condition.operation in ("and", "or"):
-        return f" {condition.operation} ".join(_named(one) for one in answer.answers)
-    return condition.label or condition.name
+        yield str(answer.condition)

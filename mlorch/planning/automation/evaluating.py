@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -104,6 +103,8 @@ class Evaluation:
         self.facts = facts
         self.state = state
         self.now = targets.now
+        self.before = state.at
+        """When the evaluation before was; None if there was none."""
         self.requested: dict[str, Subset] = {}
         self.answers: dict[str, Answer] = {}
         self.after = State(facts.seq, self.now.timestamp(), facts.queue_from)
@@ -175,11 +176,6 @@ class Evaluation:
         if found is None:
             found = self._chosen[selection] = found_keys(selection, self.targets.graph)
         return found
-
-    @cached_property
-    def before(self) -> float | None:
-        """When the evaluation before was; None if there was none."""
-        return self.state.at
 
     def _place(self, name: str, part: Part) -> Place:
         place = Place(name, name, self.targets.partitions(name))
