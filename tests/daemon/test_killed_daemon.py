@@ -108,6 +108,7 @@ class Killer:
         self.killed[kind] += 1
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     ("minutes", "kills", "pace"),
     [(60, 12, 120.0), pytest.param(24 * 60, 200, 240.0, marks=pytest.mark.soak)],
