@@ -62,7 +62,9 @@ def evaluate(definitions: Definitions, instance: Instance, asked: TickAsked) -> 
     one = _find(definitions, asked.name)
     secrets: set[str] = set()
     outcome: dict[str, Any] = {"status": "FAILURE", "cursor": asked.cursor}
-    now = datetime.fromtimestamp(max(asked.due, time.time()), UTC)
+    # A tick that is made up for may ask for what has come since; a sensor's clock is that of the daemon.
+    seconds = max(asked.due, time.time()) if isinstance(one, ScheduleDefinition) else asked.due
+    now = datetime.fromtimestamp(seconds, UTC)
     try:
         if isinstance(one, AutomationConditionSensorDefinition):
             return _told_of(asked, begun, ask_conditions(definitions, instance, one, now, asked.cursor))
@@ -75,6 +77,7 @@ def evaluate(definitions: Definitions, instance: Instance, asked: TickAsked) -> 
         with _around(definitions, instance, one, now, secrets) as around:
             found = one.evaluate_tick(_context(one, around, asked))  # type: ignore[arg-type]
             outcome = Asking(definitions, instance, one, now).outcome(found)
+            outcome["reason"] = redact(outcome["reason"], secrets)
             if found.error is not None:
                 outcome |= {"status": "FAILURE", "error": _told(found.error, one, secrets)}
     except KeyboardInterrupt:

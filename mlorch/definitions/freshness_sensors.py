@@ -23,7 +23,7 @@ def build_sensor_for_freshness_checks(
     default_status: Status = DefaultSensorStatus.STOPPED,
     tags: Mapping[str, Any] | None = None,
 ) -> SensorDefinition:
-    """Return a sensor that runs each check of freshness without an answer, or whose answer may be another now.
+    """Return a sensor that runs each check of freshness whose answer is unknown, or may be another now.
 
     One that passed is asked again when the asset is no longer fresh, or a deadline has passed; one that
     failed, when the asset was made since. Raises InvalidDefinitionError for what is no check of freshness.

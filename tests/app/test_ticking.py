@@ -242,6 +242,27 @@ def test_resources_are_set_up_for_the_tick_and_their_secrets_are_masked(monkeypa
     assert CLOSED == ["hunter2"]
 
 
+def test_secrets_in_a_reason_are_masked(monkeypatch):
+    monkeypatch.setenv("TOKEN", "hunter2")
+
+    @sensor(job=NIGHTLY)
+    def arrivals(service: Service):
+        return SkipReason(f"nothing for {service.token}")
+
+    resources = {"service": Service(token=EnvVar("TOKEN"))}
+    outcome = ask(arrivals, Definitions([numbers], sensors=[arrivals], resources=resources))
+    assert outcome.reason == "nothing for ***"
+
+
+def test_a_sensor_goes_by_the_clock_of_the_daemon():
+    @sensor(job=DAYS)
+    def arrivals(context):
+        return RunRequest(partition_key=f"{context.now.date()}")
+
+    early = ask(arrivals, due=at("2026-02-02T12:00Z"))
+    assert "the window of '2026-02-02' ends at 2026-02-03" in early.error["message"]
+
+
 def test_a_variable_that_is_not_set_fails_the_tick_with_its_name():
     @sensor(job=NIGHTLY)
     def arrivals(service: Service):
