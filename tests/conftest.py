@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import database, programs, server
+from tests.postgres import database, programs, schemas, server
 
 NeedsProgram = Callable[..., str]
 
@@ -44,10 +44,22 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def postgres(postgres_server: str) -> Iterator[str]:
+def postgres_database(postgres_server: str) -> Iterator[str]:
     """The URL of an empty database of its own."""
     with database(postgres_server) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def _new_schema(postgres_server: str) -> Iterator[Callable[[], str]]:
+    with database(postgres_server) as url, schemas(url) as new:
+        yield new
+
+
+@pytest.fixture
+def postgres(_new_schema: Callable[[], str]) -> str:
+    """The URL of an empty schema of its own in a database; it is made in no time."""
+    return _new_schema()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -91,18 +91,23 @@ def schemas(url: str) -> Iterator[Callable[[], str]]:
     """Give a function that returns the URL of a new schema of a database: quicker than another database."""
     import sqlalchemy as sa
 
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
 
     def new() -> str:
         name = f"s{uuid.uuid4().hex}"
         with engine.connect() as connection:
             connection.execute(sa.text(f"CREATE SCHEMA {name}"))
-        return f"{url}&options=-csearch_path%3D{name}"
+        return in_schema(url, name)
 
     try:
         yield new
     finally:
         engine.dispose()
+
+
+def in_schema(url: str, name: str) -> str:
+    """Return the URL of another schema of the same database."""
+    return f"{url.partition('&options=')[0]}&options=-csearch_path%3D{name}"
 
 
 def _user() -> str | None:

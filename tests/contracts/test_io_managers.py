@@ -252,8 +252,8 @@ class TestSQLite(Tables):
 
 class TestPostgres(Tables):
     @pytest.fixture(autouse=True)
-    def _served(self, postgres: str) -> None:
-        self.url = postgres
+    def _served(self, postgres_database: str) -> None:
+        self.url = postgres_database
 
     def io_manager(self, folder: Path) -> IOManager:
         return SQLIOManager(engine=SQLEngine(url=self.url))

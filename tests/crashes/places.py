@@ -8,12 +8,12 @@ from pathlib import Path
 from sqlalchemy import create_engine, text
 
 from mlorch import Instance
+from tests.postgres import in_schema
 
 
 def opened(folder: Path, server: str) -> Instance:
     """Open the instance in a folder; its database is a schema of the folder's name, if there is a server."""
-    schema = f"&options=-csearch_path%3Ds_{folder.name}"
-    return Instance.local(folder, storage=server + schema if server else None)
+    return Instance.local(folder, storage=in_schema(server, _schema(server, folder.name)) if server else None)
 
 
 def make_schemas(server: str, folders: Iterable[str]) -> None:
@@ -23,5 +23,10 @@ def make_schemas(server: str, folders: Iterable[str]) -> None:
     engine = create_engine(server)
     with engine.begin() as connection:
         for name in folders:
-            connection.execute(text(f"CREATE SCHEMA s_{name}"))
+            connection.execute(text(f"CREATE SCHEMA {_schema(server, name)}"))
     engine.dispose()
+
+
+def _schema(server: str, name: str) -> str:
+    # The server is given with a schema of the test's own; those of other tests have the same folders.
+    return f"{server.rpartition('%3D')[2]}_{name}"

@@ -42,7 +42,7 @@ def tables(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TableIOMa
         yield DuckDBIOManager(database=str(tmp_path / "tables.duckdb"))
         return
     is_served = request.param == "postgres"
-    url = request.getfixturevalue("postgres") if is_served else f"sqlite:///{tmp_path}/tables.db"
+    url = request.getfixturevalue("postgres_database") if is_served else f"sqlite:///{tmp_path}/tables.db"
     engine = SQLEngine(url=url)
     yield SQLIOManager(engine=engine)
     engine.close()
@@ -219,8 +219,8 @@ def test_a_prefix_names_the_schema_and_metadata_may_name_all(world: World) -> No
     assert result.asset_value("other")["n"].tolist() == [2]
 
 
-def test_what_exists_beside_the_table_stays(postgres: str) -> None:
-    engine = SQLEngine(url=postgres)
+def test_what_exists_beside_the_table_stays(postgres_database: str) -> None:
+    engine = SQLEngine(url=postgres_database)
     with engine.engine.begin() as connection:
         connection.execute(sa.text("CREATE TABLE numbers (n numeric(10, 2) PRIMARY KEY, note text)"))
 
@@ -315,9 +315,9 @@ def test_no_version_of_a_table_can_be_put_back(tmp_path: Path) -> None:
     engine.close()
 
 
-def test_partitions_of_a_new_table_may_come_at_once(postgres: str) -> None:
+def test_partitions_of_a_new_table_may_come_at_once(postgres_database: str) -> None:
     flights = by_day(dict.fromkeys(DAYS.get_partition_keys(), 50))
-    world = World(SQLIOManager(engine=SQLEngine(url=postgres)))
+    world = World(SQLIOManager(engine=SQLEngine(url=postgres_database)))
     with ThreadPoolExecutor(4) as pool:
         made = [pool.submit(world.make, flights, partition=day) for day in DAYS.get_partition_keys()]
     assert all(one.result().success for one in made)

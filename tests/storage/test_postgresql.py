@@ -170,12 +170,12 @@ def test_without_the_driver_the_command_that_installs_it_is_named() -> None:
 # Rights and secrets
 
 
-def test_what_a_user_may_not_do_is_said_without_the_password(log: SqlLog) -> None:
-    as_admin(log, "DROP ROLE IF EXISTS guest")
-    as_admin(log, "CREATE ROLE guest LOGIN")
-    url = log.engine.url.set(username="guest", password="pa55word")
+def test_what_a_user_may_not_do_is_said_without_the_password(postgres_database: str) -> None:
+    with closing(open_log(postgres_database)) as log:
+        as_admin(log, "DROP ROLE IF EXISTS guest")
+        as_admin(log, "CREATE ROLE guest LOGIN")
     with pytest.raises(StorageError, match="denies what is asked: GRANT") as raised:
-        open_log(url.render_as_string(hide_password=False))
+        open_log(postgres_database.replace("mlorch@", "guest:pa55word@"))
     assert "pa55word" not in str(raised.value)
     assert "guest:***@" in str(raised.value)
 
@@ -197,13 +197,14 @@ def test_no_password_is_shown(where: str, tmp_path: Path) -> None:
     assert "pa55word" not in str(raised.value).replace('"nonsense=pa55word"', "")
 
 
-def test_of_a_standby_can_only_be_read(log: SqlLog) -> None:
-    log.append([made()])
-    as_admin(log, f"ALTER DATABASE {log.engine.url.database} SET default_transaction_read_only = on")
-    log.close()
-    assert len(log.read()) == 1
-    with pytest.raises(StorageError, match="can only be read"):
+def test_of_a_standby_can_only_be_read(postgres_database: str) -> None:
+    with closing(open_log(postgres_database)) as log:
         log.append([made()])
+        as_admin(log, f"ALTER DATABASE {log.engine.url.database} SET default_transaction_read_only = on")
+        log.close()
+        assert len(log.read()) == 1
+        with pytest.raises(StorageError, match="can only be read"):
+            log.append([made()])
 
 
 # The clock
