@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from math import inf, nextafter
 from typing import NamedTuple
 
 from mlorch.definitions.automation import AutomationCondition
@@ -197,12 +198,14 @@ class Evaluation:
     ) -> tuple[Subset, Sequence[Span]]:
         partitions = self.targets.partitions(name)
         times: dict[tuple[float, float], Subset] = {}
-        # What is known now has happened by now, whatever another machine's clock says.
+        # Whatever another machine's clock says: what is known now and was not known to the evaluation before
+        # came to be between the two.
         now = self.now.timestamp()
+        earliest = -inf if self.before is None else nextafter(self.before, inf)
         for key, one in updates.items():
             place = partitions.positions.get(key)
             if place is not None and (one.is_changed or not only_changed):
-                end = min(one.at, now)
+                end = max(min(one.at, now), earliest)
                 start = min(one.started_at or end, end)
                 times[start, end] = times.get((start, end), 0) | 1 << place
         found = 0

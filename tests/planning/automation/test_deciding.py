@@ -6,6 +6,8 @@ import json
 import time
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from mlorch import (
     AssetsDefinition,
     AutomationCondition,
@@ -14,6 +16,7 @@ from mlorch import (
     asset,
 )
 from mlorch.definitions.graph import AssetGraph, make_graph
+from mlorch.errors import UserError
 from mlorch.planning.automation.deciding import conditions_of, decide
 from mlorch.planning.automation.evaluating import Evaluation
 from mlorch.planning.automation.facts import Facts, Update
@@ -86,3 +89,9 @@ def test_what_is_declared_no_more_is_forgotten() -> None:
     _, cursor = evaluated(before, Facts(), None, NOW)
     after = read(cursor, Targets(make_graph([declared("day")]), NOW))
     assert set(after.made) == set(after.conditions) == {"day"}
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", "[]", '{"format": 99}', "12"])
+def test_text_that_is_no_cursor_is_refused(cursor: str) -> None:
+    with pytest.raises(UserError, match="cursor"):
+        read(cursor, Targets(make_graph([declared("day")]), NOW))
