@@ -69,7 +69,7 @@ class Agenda:
             ):
                 kind = InstigatorStarted if one.is_running else InstigatorStopped
                 turned.append(kind(at=now, name=name, is_declared=True))
-        self._entries = {name: _Entry() for name in self._declared}
+        self._entries = {name: self._entries.get(name, _Entry()).kept() for name in self._declared}
         for change in turned:
             self.learn(change)
         self._heap = []
@@ -87,9 +87,12 @@ class Agenda:
             if fact.is_belated:
                 return
             state.last = fact
+        elif fact == state.turned:
+            return
         else:
             state.turned = fact
-        if fact.name in self._declared:
+        entry = self._entries.get(fact.name)
+        if entry is not None and (isinstance(fact, TickEvaluated) or not entry.is_given):
             self._entries[fact.name] = _Entry()
             self._plan(fact.name, fact.at)
 
@@ -102,16 +105,19 @@ class Agenda:
                 found.append(asked)
         return found
 
-    def again(self, name: str, at: float) -> None:
-        """Give a tick out again at a time, as nothing came of it."""
-        if name in self._entries:
-            self._set(name, at)
+    def again(self, asked: TickAsked, at: float) -> None:
+        """Give a tick out again at a time, as nothing came of it; not where it was turned off since."""
+        entry = self._entries.get(asked.name)
+        if entry is not None:
+            entry.is_given = False
+            entry.retried = asked.due if self._declared[asked.name].crons else None
+            self._plan(asked.name, at)
 
     def passed(self, asked: TickAsked) -> None:
         """Leave a tick behind: another daemon evaluated it, or this one did before the clock was set back."""
         entry = self._entries.get(asked.name)
         if entry is not None:
-            entry.walked = asked.due
+            self._entries[asked.name] = _Entry(walked=asked.due)
             self._plan(asked.name, asked.due)
 
     def next_at(self) -> float:
@@ -149,12 +155,12 @@ class Agenda:
         one, state, entry = self._declared[name], self._states[name], self._entries[name]
         due: float | None = now
         if one.crons:
-            due = _tick(one, entry.walked_from(state, now), now)
+            due = entry.retried or _tick(one, entry.walked_from(state, now), now)
         if due is None:
             entry.walked = now
             self._plan(name, now)
             return None
-        entry.at = float("inf")
+        entry.at, entry.is_given = float("inf"), True
         last = state.last
         return TickAsked(
             name=name,
@@ -169,10 +175,12 @@ class Agenda:
     def _plan(self, name: str, now: float) -> None:
         """Note when the next tick of one is due."""
         one, state, entry = self._declared[name], self._states[name], self._entries[name]
-        if not state.is_on(one):
+        if entry.is_given or not state.is_on(one):
             entry.at = float("inf")
+        elif entry.retried is not None:
+            self._set(name, now)
         elif one.crons:
-            self._set(name, _next(one, entry.walked_from(state, now)))
+            self._set(name, _first_of(one.crons, one.timezone, entry.walked_from(state, now)))
         else:
             self._set(name, _pause(one, state, now))
 
@@ -187,6 +195,14 @@ class _Entry:
 
     at: float = float("inf")
     walked: float = 0.0
+    is_given: bool = False
+    """Whether it is being evaluated: until that comes to something, nothing else of it is due."""
+    retried: float | None = None
+    """When the tick was due that is to be tried again."""
+
+    def kept(self) -> _Entry:
+        """Return what of it still holds when the code or the clock is another."""
+        return _Entry(is_given=self.is_given, retried=self.retried)
 
     def walked_from(self, state: TickState, now: float) -> float:
         """Return the time after which ticks are due. A clock that was set back is followed."""
@@ -198,7 +214,7 @@ def next_tick(one: Instigator, state: TickState, now: float) -> float | None:
     """Return the first time from now on at which one is due; None where it is turned off."""
     if not state.is_on(one):
         return None
-    return _next(one, now) if one.crons else max(_pause(one, state, now), now)
+    return _first_of(one.crons, one.timezone, now) if one.crons else max(_pause(one, state, now), now)
 
 
 def ticks_between(one: Instigator, since: float, until: float) -> list[float]:
@@ -223,22 +239,35 @@ def _pause(one: Instigator, state: TickState, now: float) -> float:
     return min(last.at, now) + pause
 
 
-def _next(one: Instigator, after: float) -> float:
-    """Return the first time after `after` at which a schedule is due."""
-    return min(_first_after(grid, after) for grid in _grids(one.crons, one.timezone))
-
-
 def _tick(one: Instigator, after: float, now: float) -> float | None:
     """Return the tick after `after` that is due by `now` and is not left out; None where there is none."""
     grids = _grids(one.crons, one.timezone)
-    newest = max(_floor(grid, now) for grid in grids)
+    newest = _newest_of(one.crons, one.timezone, now)
     if newest <= after or (one.catchup == "none" and now - newest > GRACE):
         return None
     if one.catchup != "all":
         return newest
+    found = min(_first_after(grid, after) for grid in grids)
     if one.max_catchup:
-        after = max(after, min(_back(grid, now, one.max_catchup) for grid in grids))
-    return min(found for grid in grids if (found := _first_after(grid, after)) <= now)
+        found = max(found, _oldest(grids, now, one.max_catchup))
+    return found if found <= now else None
+
+
+def _oldest(grids: Iterable[Grid], now: float, count: int) -> float:
+    """Return the first of the newest `count` ticks."""
+    newest = {_back(grid, now, number) for grid in grids for number in range(count)}
+    return sorted(newest)[-count]
+
+
+@lru_cache(maxsize=20_000)
+def _first_of(crons: tuple[str, ...], timezone: str, after: float) -> float:
+    """Return the first time after `after` at which a schedule is due; many schedules have the same times."""
+    return min(_first_after(grid, after) for grid in _grids(crons, timezone))
+
+
+@lru_cache(maxsize=20_000)
+def _newest_of(crons: tuple[str, ...], timezone: str, now: float) -> float:
+    return max(_floor(grid, now) for grid in _grids(crons, timezone))
 
 
 def _floor(grid: Grid, stamp: float) -> float:

@@ -29,6 +29,11 @@ def run_key(name: str, due: float, key: str) -> str:
     return f"run_key:{name}@{due:.3f}:{key}" if is_schedule(name) else f"run_key:{name}:{key}"
 
 
+def facts(batch: str) -> str:
+    """Return the name of facts that are recorded together and belong to no tick, by an id of their own."""
+    return f"facts:{batch}"
+
+
 def is_schedule(name: str) -> bool:
     return name.startswith("schedule/")
 
@@ -43,7 +48,7 @@ def of_runs(facts: Iterable[Event]) -> Iterator[str]:
 
 
 def worker_of(run_id: str) -> str:
-    """Return the name of the lease that the process of a queued run holds, before the run begins and after."""
+    """Return the name of the lease that the process of a queued run holds, from before the run begins."""
     return f"worker/{run_id}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlorch.events import Event
 
@@ -35,8 +35,7 @@ class Instigator:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TickAsked:
+class TickAsked(NamedTuple):
     """One tick that is to be evaluated, with what is known of those before."""
 
     name: str
@@ -67,8 +66,7 @@ class RunAsked:
     is_backfill: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TickOutcome:
+class TickOutcome(NamedTuple):
     """What a tick came to. `facts` are recorded in one transaction with it."""
 
     name: str
@@ -80,6 +78,6 @@ class TickOutcome:
     cursor: str | None = None
     runs: tuple[RunAsked, ...] = ()
     facts: tuple[Event, ...] = ()
-    error: Mapping[str, Any] = field(default_factory=dict)
+    error: Mapping[str, Any] = {}
     """{"type", "message", "traceback"}"""
     seconds: float = 0.0
