@@ -34,6 +34,7 @@ from mlorch.cli.schedule import schedule
 from mlorch.cli.sensor import sensor
 from mlorch.cli.status import status
 from mlorch.cli.ui import ui
+from mlorch.cli.up import up
 from mlorch.cli.version import version
 from mlorch.errors import MlorchError
 
@@ -62,6 +63,7 @@ for one in (
     notify,
     prune,
     daemon,
+    up,
     ui,
     version,
 ):

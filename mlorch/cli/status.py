@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +11,7 @@ from mlorch.cli.completion import asset_names
 
 if TYPE_CHECKING:
     from mlorch.app.opening import App
+    from mlorch.app.overseeing import Oversight
     from mlorch.app.status import AssetStatus, SlotExplanation
 
 
@@ -27,6 +28,10 @@ def status(
     by: Annotated[
         str | None, typer.Option(help="A dimension of partitions: counts for each of its keys.")
     ] = None,
+    daemon: Annotated[
+        bool,
+        typer.Option("--daemon", help="How the daemon and its queue stand; exit code 1 where none runs."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Show what is fresh, stale or missing.
@@ -36,7 +41,9 @@ def status(
     from mlorch.app.opening import open_app
 
     opened = open_app(context.obj)
-    if why is not None:
+    if daemon:
+        _print_daemon(opened, as_json)
+    elif why is not None:
         _print_why(opened, why, partition, as_json)
     else:
         _print_status(opened, selection, by, as_json)
@@ -64,6 +71,51 @@ def _print_status(opened: App, selection: list[str] | None, by: str | None, as_j
     for name, news in waiting(opened.settings, opened.record.log).items():
         if news.untold:
             print(f"{name}: {news} wait to be told; 'mlorch mirror' tells them")
+    for line in _warnings(opened):
+        print(line)
+
+
+def _warnings(opened: App) -> Iterator[str]:
+    from mlorch.app.overseeing import warnings
+
+    schedules, sensors = opened.definitions.schedules, opened.definitions.sensors
+    declared = {*(f"schedule/{name}" for name in schedules), *(f"sensor/{name}" for name in sensors)}
+    return warnings(opened.record, declared)
+
+
+def _print_daemon(opened: App, as_json: bool) -> None:
+    """Print how all that goes by itself stands, and exit. The project's code is not imported for it."""
+    from mlorch.app.overseeing import oversee
+    from mlorch.cli.output import print_json
+
+    found = oversee(opened.record, opened.settings)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        for name, text in _daemon_rows(found):
+            print(f"{name:<11}{text}")
+    raise typer.Exit(0 if found.daemon is not None else 1)
+
+
+def _daemon_rows(found: Oversight) -> Iterator[tuple[str, str]]:
+    from mlorch.app.overseeing import START, error_text, failing_text
+    from mlorch.cli.output import moment
+    from mlorch.events import CodeLoaded
+
+    at, code = found.daemon, found.code
+    yield "daemon", f"process {at.pid} on {at.host}, since {moment(at.since)} UTC" if at else f"none: {START}"
+    oldest = f", the oldest since {moment(found.waiting[0].at)} UTC" if found.waiting else ""
+    yield "queue", f"{len(found.waiting)} wait, {found.going} go{oldest}"
+    if isinstance(code, CodeLoaded):
+        yield "code", f"{code.fingerprint}, loaded {moment(code.at)} UTC"
+    elif code is not None:
+        yield "code", f"does not load since {moment(code.at)} UTC: {error_text(code.error)}"
+    for kind, count in found.running.items():
+        yield kind, f"{count} running"
+    for tick in found.failing:
+        yield "", failing_text(tick)
+    for name, news in found.mirrors.items():
+        yield name, f"{news} wait to be told" if news.untold else "knows everything"
 
 
 def _status(one: AssetStatus) -> str:

@@ -1,0 +1,5 @@
+"""`python -m mlorch` is `mlorch`."""
+
+from mlorch.cli.main import run
+
+run()
