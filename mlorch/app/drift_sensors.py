@@ -30,6 +30,7 @@ from mlorch.definitions.ticks import Evaluation
 from mlorch.errors import IntegrityError, NotFoundError, UnknownPartitionError, UserError
 from mlorch.events import AssetMaterialized, DriftEvaluated
 from mlorch.instance import Instance
+from mlorch.log import slot_name
 from mlorch.planning.retraining import held_back
 from mlorch.planning.selection import select
 
@@ -87,7 +88,14 @@ class _Seeing:
 
     def prepare(self) -> Profile:
         """Return the profile of the reference, made and kept where it is new."""
-        return profile_of(self.reference.parts, self.instance, self.definitions.resources, self.schema)
+        try:
+            return profile_of(self.reference.parts, self.instance, self.definitions.resources, self.schema)
+        except (NotFoundError, IntegrityError) as error:
+            model = slot_name((self.reference.model.asset, self.reference.model.partition))
+            raise NotFoundError(
+                f"what {model} learned from is gone, and no profile of it was kept ({error}); "
+                "with the next model there is a reference again"
+            ) from error
 
     def evaluated(self, arrived: Sequence[Arrived], at: float, cursor: str) -> Evaluation:
         reports = self._compared(arrived)

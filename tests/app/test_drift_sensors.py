@@ -283,6 +283,27 @@ def test_a_partition_that_the_job_does_not_have_holds_up_nothing(shop):
     assert facts(outcome)[0].held == "what it runs has no partition '2024-04-01'"
 
 
+def test_a_reference_that_is_gone_is_told_and_comes_back_with_the_next_model(shop):
+    log = shop.instance.log
+    learned = log.latest("asset_materialized", slots=[("features", "2024-03-01")]).popitem()[1].event
+    shop.arrive("2024-03", moved=0.1)
+    assert shop.instance.store.remove(learned.content_hash, NOW) is not None
+    one = drift_sensor("features", job="retrain", watch=["price"])
+    asked = TickAsked(name="sensor/features_drift", number=1, due=NOW)
+    outcome = evaluate(shop.definitions(one), shop.instance, asked)
+    assert (outcome.status, outcome.cursor) == ("FAILURE", None)
+    assert "what model[2024-03-01] learned from is gone" in outcome.error["message"]
+    shop.make("2024-03")
+    assert Watch(shop, one).tick().reason == "nothing new of 'features' has arrived"
+
+
+def test_a_reference_is_kept_from_the_first_tick_on(shop):
+    seen = watch(shop)
+    seen.tick()
+    shop.arrive("2024-03", moved=1)
+    assert verdicts(seen.tick()) == {"2024-03": "drift"}
+
+
 def test_a_job_of_ops_trains_as_a_whole(shop):
     @op
     def train() -> None: ...

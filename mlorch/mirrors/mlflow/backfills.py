@@ -32,6 +32,7 @@ from mlorch.mirrors.mlflow.contents import (
 )
 from mlorch.mirrors.mlflow.experiments import Experiments
 from mlorch.mirrors.mlflow.lineage import MARKDOWN
+from mlorch.mirrors.mlflow.notes import why_it_ran
 from mlorch.mirrors.mlflow.places import Place, Places
 from mlorch.mirrors.mlflow.summaries import asset_table, backfill_name, job_name
 from mlorch.mirrors.mlflow.versions import flat
@@ -124,7 +125,8 @@ class Backfills:
         lines = asset_table(start, made, failed, {asset: one.url for asset, one in assets.items()})
         now = milliseconds(end.at)
         reason = f": {end.reason}" if end.reason else ""
-        note = "\n".join([f"{end.status}{reason}", "", *lines])
+        why = why_it_ran(start)
+        note = "\n".join([*([why, ""] if why else []), f"{end.status}{reason}", "", *lines])
         self._write(place, {**end.counts, "seconds": end.at - start.at}, now, dict(_params(start)), note)
         self._client.log_text(place.run, "\n".join([f"# {backfill_name(start)}", "", *lines, ""]), MARKDOWN)
         for asset, one in assets.items():

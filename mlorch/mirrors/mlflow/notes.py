@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mlorch.definitions.tags import WHY
-from mlorch.events import AssetMaterialized, RunStarted, StepFailed
+from mlorch.events import AssetMaterialized, BackfillStarted, RunStarted, StepFailed
 from mlorch.log import slot_name
 from mlorch.mirrors.mlflow.contents import TAG_LENGTH, cut
 from mlorch.mirrors.mlflow.history import Origin
@@ -44,7 +44,7 @@ def _what_changed(event: AssetMaterialized, previous: AssetMaterialized | None) 
     )
 
 
-def why_it_ran(run: RunStarted) -> str:
+def why_it_ran(run: RunStarted | BackfillStarted) -> str:
     """Return why a sensor asked for a run, "" where nobody said."""
     why, sensor = run.tags.get(WHY), run.tags.get("mlorch/sensor")
     if not why:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mlorch.drift import compare
-from mlorch.events import DriftEvaluated
+from mlorch.events import BackfillFinished, BackfillStarted, DriftEvaluated
 from mlorch.log import follow
 from mlorch.mirrors.mlflow import MlflowMirror
 from tests.mirrors.mlflow.facts import START, finished, made, started
@@ -21,6 +21,10 @@ def frame(shift=0.0, seed=0):
     rng = np.random.default_rng(seed)
     kinds = rng.choice(["a", "b"], 300)
     return pd.DataFrame({"price": rng.normal(shift, 1, 300), "kind": kinds, "at": pd.Timestamp(2013, 1, 1)})
+
+
+def backfill(**values):
+    return BackfillStarted(run_id="b1", at=START, selection=("*",), project="shop", **values)
 
 
 def evaluated(shift=0.5, **values):
@@ -105,6 +109,15 @@ def test_what_was_told_before_is_recognized(shop):
     assert {run.info.run_id for run in shop.runs("features")} == before
     assert shop.client.get_run(half).info.status == "FINISHED"
     assert again.problems == []
+
+
+def test_a_backfill_says_first_why_it_ran(shop):
+    tags = {"mlorch/sensor": "moved", "mlorch/why": WHY}
+    shop.tell(backfill(tags=tags), BackfillFinished(run_id="b1", at=START + 9, status="SUCCESS"))
+    (job,) = shop.runs("__jobs__")
+    assert job.data.tags["mlflow.note.content"].splitlines()[:3] == [
+        f"Why: {WHY} (sensor moved).", "", "SUCCESS",
+    ]  # fmt: skip
 
 
 def test_a_run_says_first_why_it_ran(shop):
