@@ -257,8 +257,10 @@ class _Work:
         self._read_at = time.monotonic()
         while records := self._log.read(self._seen, kinds=_KINDS, limit=_BATCH):
             for record in records:
-                self._runs.learn(record)
-                self._ticking.agenda.learn(record.event)
+                if record.event.kind in OF_RUNS:
+                    self._runs.learn(record)
+                else:
+                    self._ticking.agenda.learn(record.event)
                 self._mirrors.learn(record.event)
                 self._count(record.event)
             self._seen = records[-1].seq
