@@ -125,7 +125,8 @@ class Retention:
             self._old = seq
         if isinstance(fact, TickEvaluated):
             self._ticks[seq] = _Tick(fact.at, fact.name, fact.number, fact.runs, is_untold)
-            self._last_ticks[fact.name] = seq
+            if not fact.is_belated:
+                self._last_ticks[fact.name] = seq
         elif isinstance(fact, RetentionApplied):
             self._applied.append(seq)
         elif isinstance(fact, AssetObserved) and fact.run_id is None:
