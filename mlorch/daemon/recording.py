@@ -10,8 +10,8 @@ from mlorch.errors import AlreadyDoneError
 from mlorch.events import Event, RunQueued, TickEvaluated
 from mlorch.log import EventLog
 from mlorch.planning import once
-from mlorch.planning.agenda import TickState
-from mlorch.planning.ticks import RunAsked, TickOutcome
+from mlorch.planning.agenda import GRACE, Agenda, TickState
+from mlorch.planning.ticks import RunAsked, TickAsked, TickOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,9 @@ def record(
     A run whose key had a run before is not asked for again. Raises StorageError where the log can't be
     written; whether the outcomes were recorded, a second call finds out.
     """
-    before: list[TickOutcome] = []
-    left = list(outcomes)
+    first = {_tick(one): one for one in reversed(outcomes)}
+    left = [one for one in outcomes if first[_tick(one)] is one]
+    before = [one for one in outcomes if first[_tick(one)] is not one]
     while left:
         keys = [_key(one, run) for one in left for run in one.runs if run.run_key is not None]
         used = log.used(keys) if keys else set()
@@ -50,10 +51,25 @@ def record(
         except AlreadyDoneError as error:
             # Ticks that another daemon was faster with go; of keys that have become used, the runs do.
             names = set(error.names)
-            gone = [one for one in left if once.tick(one.name, one.number, one.due) in names]
+            gone = [one for one in left if _tick(one) in names]
             before += gone
             left = [one for one in left if one not in gone]
     return before
+
+
+def unrecorded(log: EventLog, agenda: Agenda, due: list[TickAsked], now: float) -> list[TickAsked]:
+    """Return the ticks that were not recorded before the clock was set back, or by hand; pass the others."""
+    doubtful = [one for one in due if agenda.has_been(one) or now - one.due > GRACE]
+    if not doubtful:
+        return due
+    used = log.used([_tick(one) for one in doubtful])
+    found: list[TickAsked] = []
+    for one in due:
+        if _tick(one) in used:
+            agenda.passed(one)
+        else:
+            found.append(one)
+    return found
 
 
 def _recorded(
@@ -61,7 +77,7 @@ def _recorded(
 ) -> Recorded:
     name, last = outcome.name, state.last
     runs: list[RunQueued] = []
-    names = {once.tick(name, outcome.number, outcome.due): None}
+    names = {_tick(outcome): None}
     repeated: list[str] = []
     for asked in outcome.runs:
         if asked.run_key is not None:
@@ -91,6 +107,10 @@ def _recorded(
         seconds=outcome.seconds,
     )
     return Recorded(outcome, (*outcome.facts, tick, *runs), tuple(names))
+
+
+def _tick(one: TickAsked | TickOutcome) -> str:
+    return once.tick(one.name, one.number, one.due)
 
 
 def _key(outcome: TickOutcome, asked: RunAsked) -> str:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from mlorch.app.instigating import tick_facts
+from mlorch.app.materializing import new_run_id
 from mlorch.daemon.code import Code
 from mlorch.daemon.lanes import Asked, Lanes
 from mlorch.daemon.orders import Evaluated, Freshness
-from mlorch.daemon.recording import record
+from mlorch.daemon.recording import record, unrecorded
+from mlorch.errors import AlreadyDoneError, StorageError
 from mlorch.events import Event
 from mlorch.log import EventLog
 from mlorch.planning import once
-from mlorch.planning.agenda import GRACE, Agenda
+from mlorch.planning.agenda import Agenda
 from mlorch.planning.ticks import Instigator, TickAsked, TickOutcome
 from mlorch.settings import Settings
 
@@ -41,7 +44,7 @@ class Ticking:
         self._sensors = Lanes(self._expected, self._limit)
         self._attempts: Counter[tuple[str, float]] = Counter()
         self._outcomes: list[TickOutcome] = []
-        self._facts: list[Event] = []
+        self._facts: deque[tuple[str, Sequence[Event]]] = deque()
         self._has_freshness = False
         self._fresh_at = 0.0
 
@@ -50,13 +53,17 @@ class Ticking:
         found = list(instigators)
         self._limits = {one.name: one.time_limit for one in found}
         self._has_freshness = has_freshness
-        turned = self.agenda.declare(found, now)
-        if turned:
-            self._log.append(turned)
+        self._note(self.agenda.declare(found, now))
 
     def give(self, code: Code, now: float) -> None:
         """Give out what is due by now."""
-        due = self._not_done(self.agenda.due(now), now)
+        due = self.agenda.due(now)
+        try:
+            due = unrecorded(self._log, self.agenda, due, now)
+        except (StorageError, OSError):
+            for one in due:
+                self.agenda.again(one, now)
+            raise
         self._schedules.add([one for one in due if once.is_schedule(one.name)])
         sensors: list[Asked] = [one for one in due if not once.is_schedule(one.name)]
         if self._has_freshness and time.monotonic() >= self._fresh_at:
@@ -82,9 +89,11 @@ class Ticking:
         """
         if not self._outcomes and not self._facts:
             return False
-        if self._facts:
-            self._log.append(self._facts)
-            self._facts = []
+        while self._facts:
+            name, facts = self._facts[0]
+            with suppress(AlreadyDoneError):
+                self._log.append(facts, once=[name])
+            self._facts.popleft()
         states = {one.name: self.agenda.state_of(one.name) for one in self._outcomes}
         before = record(self._log, self._outcomes, states, now, self._settings.name)
         for one in before:
@@ -102,25 +111,11 @@ class Ticking:
 
     @property
     def is_busy(self) -> bool:
-        return self._schedules.is_busy or self._sensors.is_busy or bool(self._outcomes)
+        return self._schedules.is_busy or self._sensors.is_busy or bool(self._outcomes or self._facts)
 
     def close(self) -> None:
         self._schedules.close()
         self._sensors.close()
-
-    def _not_done(self, due: list[TickAsked], now: float) -> list[TickAsked]:
-        """Return the ticks that were not evaluated already: before the clock was set back, or by hand."""
-        doubtful = [one for one in due if self.agenda.has_been(one) or now - one.due > GRACE]
-        if not doubtful:
-            return due
-        used = self._log.used([once.tick(one.name, one.number, one.due) for one in doubtful])
-        found: list[TickAsked] = []
-        for one in due:
-            if once.tick(one.name, one.number, one.due) in used:
-                self.agenda.passed(one)
-            else:
-                found.append(one)
-        return found
 
     def _take(self, outcome: TickOutcome, now: float) -> None:
         tick = outcome.name, outcome.due
@@ -130,7 +125,7 @@ class Ticking:
             tries = self._attempts[tick]
             if once.is_schedule(outcome.name) and tries <= self._settings.daemon.max_tick_retries:
                 logger.warning("%s failed and is tried again: %s", outcome.name, message)
-                self.agenda.again(outcome.name, now + FIRST_RETRY * 2 ** (tries - 1))
+                self.agenda.again(_asked(outcome), now + FIRST_RETRY * 2 ** (tries - 1))
                 return
             logger.error("%s failed: %s", outcome.name, message)
         self._attempts.pop(tick, None)
@@ -140,11 +135,16 @@ class Ticking:
 
     def _take_freshness(self, answer: object) -> None:
         if isinstance(answer, Evaluated):
-            self._facts.extend(answer.facts)
+            self._note(answer.facts)
             if answer.error:
                 logger.error("how fresh the assets are can't be told: %s", answer.error)
         else:
             logger.error("how fresh the assets are could not be told in time")
+
+    def _note(self, facts: Sequence[Event]) -> None:
+        """Have facts recorded, once, whatever the log says meanwhile."""
+        if facts:
+            self._facts.append((once.facts(new_run_id()), facts))
 
     def _expected(self, name: str) -> float | None:
         last = self.agenda.state_of(name).last
