@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.machinery import ModuleSpec
 from types import FunctionType
 from typing import Any
 
@@ -156,4 +157,11 @@ def _search_path(package: str) -> list[str] | None:
 
 
 def _spec(name: str, path: list[str] | None) -> Any:
-    return next((spec for finder in sys.meta_path if (spec := finder.find_spec(name, path))), None)
+    try:
+        return next((spec for finder in sys.meta_path if (spec := finder.find_spec(name, path))), None)
+    except KeyError:
+        # Python finds a package without a file only in one that is imported.
+        spec = ModuleSpec(name, None, is_package=True)
+        folders = [os.path.join(one, name.rpartition(".")[2]) for one in path or ()]
+        spec.submodule_search_locations = [one for one in folders if os.path.isdir(one)]
+        return spec

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+from mlorch.planning.fingerprint.projects import file_of, is_namespace
 
 FingerprintOf = Callable[..., str]
 
@@ -63,3 +67,18 @@ def test_a_virtual_environment_in_the_project_is_not_the_project(fingerprint_of:
     changed = {**files, ".venv/lib/python3/site-packages/library.py": LIBRARY.replace("1", "2")}
     path = ("", ".venv/lib/python3/site-packages")
     assert fingerprint_of(files, path=path) == fingerprint_of(changed, path=path)
+
+
+def test_modules_are_found_in_packages_without_a_file_that_nobody_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "unseen_outer" / "inner" / "side.py"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert file_of("unseen_outer.inner.side") == str(file)
+    assert file_of("unseen_outer.inner") is None
+    assert is_namespace("unseen_outer.inner")
+    assert not is_namespace("unseen_outer.inner.side")
+    assert file_of("unseen_outer.inner.nowhere") is None
+    assert "unseen_outer" not in sys.modules
