@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from mlorch.app.holding import holding
 from mlorch.app.mirroring import DVC, store_of
 from mlorch.app.notifying import follower_of, notifier_names
+from mlorch.definitions.io import Removed
 from mlorch.errors import BusyError, UserError
 from mlorch.events import AssetMaterialized, RetentionApplied, RunQueued, RunStarted
 from mlorch.instance import Instance
@@ -183,7 +184,7 @@ class _Pruning:
         done.facts = sum(one.rows for one in sizes)
         done.log_bytes = sum(one.bytes for one in sizes)
         for name in self._names(removal):
-            found = self._instance.store.remove(name, self._untouched(removal), only_ask=True)
+            found = self._remove(name, self._untouched(removal), only_ask=True)
             if found is not None:
                 done.values += 1
                 done.value_bytes += 0 if found.is_shared else found.size
@@ -204,14 +205,19 @@ class _Pruning:
             if number % _FEW == 0 and self._log.read(self._retention.seen, kinds=begun, limit=1):
                 return False
             if name:
-                self._instance.store.remove(name, self._untouched(removal))
+                self._remove(name, self._untouched(removal))
         for run_id in removal.outputs:
             shutil.rmtree(self._settings.state / "outputs" / run_id, ignore_errors=True)
         return True
 
     def _is_there(self, name: str) -> bool:
         """Tell whether bytes that go are too young to go now, though nothing may name them any more."""
-        return self._instance.store.remove(name, float("inf"), only_ask=True) is not None
+        return self._remove(name, float("inf"), only_ask=True) is not None
+
+    def _remove(self, name: str, before: float, *, only_ask: bool = False) -> Removed | None:
+        # Where assets are kept behind a URL, what ops pass on is kept on the disk nevertheless.
+        found = self._instance.store.remove(name, before, only_ask=only_ask)
+        return found or self._instance.outputs.remove(name, before, only_ask=only_ask)
 
     def _names(self, removal: Removal) -> Iterator[str]:
         """Yield the hashes of what goes, and of descriptions of directories."""

@@ -113,7 +113,7 @@ class Daemon:
     def _turn(self) -> None:
         if not self._leading.hold():
             self._lose()
-            self._health.beat(role="standby")
+            self._health.beat(role="standby", code="not loaded")
             self._wait_for_other()
             return
         if self._at_work is None:

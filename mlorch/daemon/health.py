@@ -29,7 +29,7 @@ class Pulse:
     database: str = "ok"
     """"ok" or "error"."""
     code: str = "loading"
-    """"ok", "loading", or "error" where the project's code does not load now."""
+    """"ok", "loading", "not loaded" by a standby, or "error" where the project's code does not load now."""
     waiting: int = 0
     going: int = 0
     lag: float = 0.0

@@ -191,6 +191,24 @@ def test_what_ops_passed_on_goes_with_their_run(tmp_path: Path):
         assert list((tmp_path / ".mlorch" / "outputs").iterdir()) == []
 
 
+def test_what_dvc_was_not_told_stays_and_its_own_copies_are_left_to_it(tmp_path: Path):
+    (tmp_path / ".dvc").mkdir()
+    settings = settings_of(tmp_path, runs=HOUR, values=HOUR)
+    with Instance.of(settings) as instance:
+        make(instance)
+        gone = version(instance, "raw", 0)
+        make(instance)
+        assert prune(settings, instance, later()).runs == 0
+        newest = instance.log.read(limit=1, newest_first=True)[0].seq
+        instance.log.advance("dvc", newest)
+        done = prune(settings, instance, later())
+        assert (done.runs, done.values, done.value_bytes) == (1, 2, 0)
+        assert done.dvc_bytes > 0
+        digest = gone.content_hash or ""
+        cached = tmp_path / ".dvc" / "cache" / "files" / "md5" / digest[:2] / digest[2:]
+        assert cached.read_bytes() == instance.store.read(str(gone.uri), digest)
+
+
 def test_one_at_a_time_prunes(tmp_path: Path):
     from mlorch.app.holding import holding
 
