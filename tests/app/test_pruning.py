@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from textwrap import dedent
+from threading import Event
 
 import pytest
 
@@ -87,6 +89,33 @@ def test_old_runs_go_with_what_they_made_and_the_newest_stays(tmp_path: Path):
         with pytest.raises(NotFoundError, match="retention removed runs that ended before"):
             find_version(instance.log, "raw", None, first.data_version)
         assert prune(settings, instance, later()).runs == 0
+
+
+def test_runs_go_on_while_old_ones_go(tmp_path: Path, place: str):
+    settings = settings_of(tmp_path, f'storage = "{place}"\n', runs=timedelta(seconds=0.2))
+    is_over = Event()
+    pruned: list[int] = []
+
+    def go_on_pruning() -> None:
+        with Instance.of(settings) as other:
+            while not is_over.is_set():
+                pruned.append(prune(settings, other, time.time()).runs)
+
+    with Instance.of(settings) as instance, ThreadPoolExecutor() as pool:
+        pruning = pool.submit(go_on_pruning)
+        numbers = []
+        for _ in range(25):
+            make(instance)
+            numbers.append(instance.log.read(limit=1, newest_first=True)[0].seq)
+        is_over.set()
+        pruning.result()
+        assert sum(pruned) > 5
+        assert numbers == sorted(set(numbers))
+        newest = version(instance, "model", -1)
+        assert source_of(instance, newest).data_version == newest.inputs[0].data_version
+        assert load_value(newest, instance) == f"model of raw {number}"
+        begun = {one.run_id for one in instance.get_runs()}
+        assert begun == {record.event.run_id for record in instance.log.read() if record.event.run_id}
 
 
 def test_superseded_values_go_and_who_asks_for_one_is_told_why(tmp_path: Path):
