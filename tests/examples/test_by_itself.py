@@ -36,7 +36,7 @@ SERVING = HOUSE / "tests" / "daemon" / "serving.py"
 COMMANDS = Path(sys.executable).parent
 BEFORE = ("--partition-range", "2013-06-01...2013-08-01")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 class World:
@@ -163,7 +163,7 @@ def test_it_is_retrained_by_drift_and_by_the_calendar(world: World) -> None:
     clock = datetime(2013, 11, 1, 5, 59, 50, tzinfo=ZoneInfo("America/New_York")).timestamp()
     with Instance.local(world.folder) as instance:
         instance.log.append([InstigatorStarted(at=clock, name="schedule/monthly")])
-    numbers = map(repr, (clock, time.time(), 1.0, float("inf")))
+    numbers = map(repr, (clock, time.time(), 5.0, float("inf")))
     with world.daemon(sys.executable, "-P", str(SERVING), str(world.folder), *numbers) as wait:
         (monthly,) = wait(lambda: world.started("mlorch/schedule", "monthly"))
         assert wait(lambda: world.ended(monthly)).status == "SUCCESS"

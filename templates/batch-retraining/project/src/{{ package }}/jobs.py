@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from mlorch import ScheduleDefinition, define_asset_job
+from mlorch import build_schedule_from_partitioned_job, define_asset_job
 
-from .assets import ZONE
+from .assets import MONTHS
 
-retrain = define_asset_job(name="retrain", selection="*")
+retrain = define_asset_job(name="retrain", selection="*", partitions_def=MONTHS)
 
 # On the first of a month the last one is complete; its reports are in by the morning.
-monthly = ScheduleDefinition(name="monthly", job=retrain, cron_schedule="0 6 1 * *", execution_timezone=ZONE)
+monthly = build_schedule_from_partitioned_job(retrain, name="monthly", hour_of_day=6)
