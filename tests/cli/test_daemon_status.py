@@ -129,3 +129,10 @@ def test_a_run_that_waits_says_for_what(watched):
         assert "the code does not load: ValueError: no such folder" in watched("runs", "show").out
         append(watched, CodeLoaded(at=time.time(), fingerprint="b2"))
         assert "more urgent runs go first" in watched("runs", "show").out
+
+
+def test_a_run_that_waits_for_a_limit_says_which(watched):
+    watched.edit("pyproject.toml", "[tool.mlorch]\n", "[tool.mlorch]\nmax_concurrent_runs = 0\n")
+    watched("job", "execute", "adding", "--detach")
+    with daemon_of(watched):
+        assert "the limit of runs (0 at once) is reached" in watched("runs", "show").out

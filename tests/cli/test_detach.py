@@ -214,5 +214,5 @@ def test_from_the_start_all_is_made_again(shop):
     assert shop("runs", "retry", "--from-start", "--detach").code == 0
     carry_out(shop)
     with Instance.local(shop.folder) as instance:
-        asked = [one.event for one in instance.log.read(kinds={RunQueued.kind})]
-        assert instance.get_run_by_id(asked[0].run_id).is_success
+        (asked,) = instance.log.read(kinds={RunQueued.kind})
+        assert instance.get_run_by_id(str(asked.event.run_id)).is_success

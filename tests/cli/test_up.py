@@ -67,7 +67,7 @@ def test_a_daemon_that_dies_ends_it_all_with_one(project):
 
 
 def test_what_ends_by_itself_ends_the_others(project):
-    said = []
+    said: list[str] = []
     commands = {"the daemon": ("-C", str(project.folder), "daemon"), "the version": ("version",)}
     assert run_together(commands, said.append)
     assert said == ["the version ended by itself with exit code 0; the daemon is ended too"]

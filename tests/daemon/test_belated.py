@@ -40,7 +40,7 @@ def test_a_daemon_calls_nothing_for_what_was_made_up_for_by_hand(
     project = make_project(CALLED)
     monkeypatch.setattr(sys, "path", list(sys.path))
     definitions = load_definitions(project.settings)
-    monkeypatch.delitem(sys.modules, "defs")
+    del sys.modules["defs"]
     by_hand = [NOON - 120, NOON - 240]
     with Instance.of(project.settings) as instance:
         instance.log.append([InstigatorStarted(at=NOON - 301, name="schedule/minutely")])
