@@ -18,19 +18,28 @@ from mlorch.events import (
     BackfillFinished,
     BackfillStarted,
     CheckEvaluated,
+    CodeLoaded,
+    CodeRejected,
+    DriftEvaluated,
     Event,
+    FreshnessChanged,
     HookErrored,
     Input,
+    InstigatorStarted,
+    InstigatorStopped,
     OutputCaptured,
     PartitionsAdded,
     PartitionsDeleted,
+    RetentionApplied,
     RunFinished,
+    RunQueued,
     RunStarted,
     StepFailed,
     StepRetried,
     StepSkipped,
     StepStarted,
     StepSucceeded,
+    TickEvaluated,
     to_json,
 )
 from mlorch.storage.leases import Holder, SqlLeases
@@ -63,7 +72,7 @@ def main() -> None:
 
 def batches() -> list[list[Event]]:
     """Return what is recorded: each kind of fact at least once."""
-    return [_raw(), _model(), _end(), _many()]
+    return [_raw(), _model(), _end(), _many(), _by_itself()]
 
 
 def _raw() -> list[Event]:
@@ -179,6 +188,58 @@ def _many() -> list[Event]:
         ),
         BackfillFinished(
             **backfill, status="FAILURE", counts={"made": 9, "failed": 1}, reason="1 run failed"
+        ),
+    ]
+
+
+def _by_itself() -> list[Event]:
+    """What goes by itself: ticks, the queue, the code, drift, freshness, retention."""
+    at = 1362117607.0
+    reference = {"version": "m1", "asset": "model", "partition": None, "data_version": "m1", "parts": []}
+    return [
+        CodeLoaded(at=at, fingerprint="c0ffee"),
+        CodeRejected(at=at, fingerprint="bad", error={"type": "SyntaxError", "message": "invalid syntax"}),
+        InstigatorStarted(at=at, name="schedule/nightly"),
+        InstigatorStopped(at=at, name="sensor/arrivals", is_declared=True),
+        TickEvaluated(
+            at=at,
+            name="schedule/nightly",
+            number=3,
+            status="SUCCESS",
+            due=at,
+            cursor="7",
+            runs=(RUN,),
+            run_keys=("2013-02",),
+            last_run_key="2013-03",
+            seconds=0.25,
+        ),
+        RunQueued(
+            run_id=RUN,
+            at=at,
+            job="retrain",
+            selection=("model",),
+            partition="2013-03",
+            tags={"mlorch/schedule": "nightly"},
+            config={"ops": {"model": {"config": {"depth": 6}}}},
+            source={"schedule": "nightly", "tick": 3, "run_key": "2013-03"},
+        ),
+        DriftEvaluated(
+            at=at,
+            asset="features",
+            partition="2013-03",
+            data_version="f3",
+            sensor="drifted",
+            reference=reference,
+            verdict="drift",
+            why="distance moved by 0.3 sd",
+            report={"verdict": "drift", "share": 0.5, "columns": []},
+            run_key="retrain|2013-03|m1|f3",
+        ),
+        FreshnessChanged(
+            at=at, asset="model", state="FAIL", was="PASS", policy="at most 1 day old", made_at=1.0
+        ),
+        RetentionApplied(
+            at=at, runs_gone=2, values_gone=5, runs_before=1354320000.0, values_before=1359676800.0
         ),
     ]
 
