@@ -38,6 +38,21 @@ def power(sizes, shift, batches):
 
 
 @pytest.mark.parametrize(
+    ("sizes", "batches", "most"),
+    [
+        pytest.param((1_000, 1_000), 20, 0.2, id="1,000 beside 1,000"),
+        pytest.param((10_000, 200), 20, 0.2, id="200 beside 10,000"),
+        pytest.param((1_000, 1_000), 1_000, 0.06, id="1,000 beside 1,000, often", marks=soak),
+        pytest.param((10_000, 200), 1_000, 0.07, id="200 beside 10,000, often", marks=soak),
+        pytest.param((10_000, 10_000), 200, 0.0, id="10,000 beside 10,000, often", marks=soak),
+    ],
+)
+@pytest.mark.timeout(1200)
+def test_no_drift_seldom_alarms(sizes, batches, most):
+    assert false_alarms(sizes, batches) <= most
+
+
+@pytest.mark.parametrize(
     ("sizes", "shift", "batches", "least", "most"),
     [
         pytest.param((10_000, 500), 0.3, 8, 0.95, 1.0, id="0.3 sd in 500 rows"),
