@@ -195,7 +195,13 @@ def _many() -> list[Event]:
 def _by_itself() -> list[Event]:
     """What goes by itself: ticks, the queue, the code, drift, freshness, retention."""
     at = 1362117607.0
-    reference = {"version": "m1", "asset": "model", "partition": None, "data_version": "m1", "parts": []}
+    reference: dict[str, Any] = {
+        "version": "m1",
+        "asset": "model",
+        "partition": None,
+        "data_version": "m1",
+        "parts": [],
+    }
     return [
         CodeLoaded(at=at, fingerprint="c0ffee"),
         CodeRejected(at=at, fingerprint="bad", error={"type": "SyntaxError", "message": "invalid syntax"}),
@@ -238,9 +244,7 @@ def _by_itself() -> list[Event]:
         FreshnessChanged(
             at=at, asset="model", state="FAIL", was="PASS", policy="at most 1 day old", made_at=1.0
         ),
-        RetentionApplied(
-            at=at, runs_gone=2, values_gone=5, runs_before=1354320000.0, values_before=1359676800.0
-        ),
+        RetentionApplied(at=at, runs_gone=2, values_gone=5, runs_before=1.0, values_before=1359676800.0),
     ]
 
 

@@ -43,8 +43,9 @@ def test_the_next_version_will_be_recorded_with_every_kind_of_fact(tmp_path: Pat
             log.append(batch)
         kept = [record.event for record in log.read()]
         assert [from_json(to_json(fact)) for fact in kept] == kept
-        assert kept[-7:] == facts[-7:]
-        assert log.latest("step_failed")["high", "2013-01-01"].event == facts[-5]
+        late = len(batches()[-2]) + len(batches()[-1])
+        assert kept[-late:] == facts[-late:]
+        assert log.latest("step_failed")["high", "2013-01-01"].event == facts[2 - late]
 
 
 def test_this_version_is_recorded() -> None:
