@@ -19,6 +19,9 @@ from mlorch.settings import Settings
 LOADING = 300.0
 """Seconds that the definitions may take to be imported."""
 
+_ENDING = 5.0
+"""Seconds in which the process may end that has imported them."""
+
 
 class Child:
     """A process that was forked for the daemon: it carries out a run, or evaluates."""
@@ -128,7 +131,12 @@ class Code:
         self.control.close()
         self._socket.close()
         self._process.terminate()
-        self._process.wait()
+        try:
+            self._process.wait(_ENDING)
+        except subprocess.TimeoutExpired:
+            # What the user's code does while it is imported may not heed a signal.
+            self._process.kill()
+            self._process.wait()
 
     def _take(self, said: Any) -> Child | None:
         if isinstance(said, Loaded | Rejected):

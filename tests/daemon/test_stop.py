@@ -148,3 +148,22 @@ def test_a_daemon_with_nothing_to_do_stops_at_once(make_project: MakeProject):
     daemon.send_signal(signal.SIGTERM)
     assert wait_for(daemon) == 0
     assert time.monotonic() - began < 5
+
+
+def test_code_that_heeds_no_signal_while_it_is_imported_keeps_no_daemon(make_project: MakeProject):
+    project = make_project(
+        """
+        import signal
+        import time
+        from pathlib import Path
+
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        Path("imports").touch()
+        time.sleep(600)
+        """
+    )
+    daemon = project.start()
+    project.wait((project.folder / "imports").exists)
+    daemon.send_signal(signal.SIGTERM)
+    assert wait_for(daemon) == 0
+    assert project.processes() == []
