@@ -6,6 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import wait
 
 from mlorch.daemon.health import Health
@@ -208,9 +209,11 @@ class _Work:
         """Tell whether nothing goes any more; what still goes when it is late is handed over first."""
         if not self._runs.workers and not self._ticking.is_busy:
             return True
-        if is_late and self._handed_over is None:
-            self._handed_over = time.monotonic()
-            self._runs.hand_over()
+        if is_late:
+            self._handed_over = self._handed_over or time.monotonic()
+            # Where the database is away, the turns say so, and the daemon ends nevertheless.
+            with suppress(StorageError, OSError):
+                self._runs.hand_over()
         return self._handed_over is not None and time.monotonic() - self._handed_over > _HANDING_OVER
 
     def was_away(self) -> None:

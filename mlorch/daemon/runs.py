@@ -49,6 +49,7 @@ class Runs:
         """Workers that ended; whether their runs did as well, the log says."""
         self._reaped: set[str] = set()
         self._ended: list[Record] = []
+        self._handed_over: set[str] = set()
         self._looked = 0.0
         self._sure_at = time.monotonic() + TTL
         """When a lease of another machine that ran out says that its process died."""
@@ -65,6 +66,8 @@ class Runs:
                 self._ended.append(record)
             self._reaped.discard(fact.run_id)
         self.queue.learn(record)
+        if fact.run_id not in self.queue.waiting:
+            self._starts.pop(fact.run_id or "", None)
 
     def begin(self, code: Code) -> None:
         """Have the runs carried out for which there is room."""
@@ -134,11 +137,15 @@ class Runs:
         return min([self.queue.settled(seq), *(one.seq - 1 for one in self._ended)])
 
     def hand_over(self) -> None:
-        """Ask the runs that go to end; what they leave is asked for when the log says that they have."""
+        """Ask the runs that go to end; what they leave is asked for when the log says that they have.
+
+        Called again, it asks those that have begun since.
+        """
         for run_id in self.workers:
-            if run_id in self.queue.going:
+            if run_id in self.queue.going and run_id not in self._handed_over:
                 logger.info("run %s is handed over to the next daemon", run_id[:8])
                 ask_to_hand_over(self._instance, run_id)
+                self._handed_over.add(run_id)
 
     def _watch(self, run_id: str, child: Child) -> None:
         """See to a worker that has not begun its run, or that takes longer than the run may."""
