@@ -45,14 +45,18 @@ def carry_out_queued(
     queued: RunQueued,
     request: Request,
     listener: Listener | None = None,
+    *,
+    max_runtime: float = 0.0,
 ) -> None:
     """Carry out a run that was asked for; the request says what the settings do.
 
-    However it ends, the log says so; one that can't begin has failed, and its end says why.
+    `max_runtime` is how many seconds it may take where no tag says so; 0 is any number. However it ends, the
+    log says so; one that can't begin has failed, and its end says why.
     """
     told = listener or Listener()
     try:
-        _carry_out(definitions, instance, queued, _of_queue(queued, request), told)
+        asked = _of_queue(queued, request, max_runtime)
+        _carry_out(definitions, instance, queued, asked, told)
     except (AlreadyDoneError, UnreachableError):
         # Another process began it, the daemon took this one for dead, or nobody can say how it ended.
         raise
@@ -67,18 +71,29 @@ def carry_out_queued(
         end(instance, queued, "SUCCESS", "nothing was left to make")
 
 
-def _of_queue(queued: RunQueued, request: Request) -> Request:
+def _of_queue(queued: RunQueued, request: Request, max_runtime: float) -> Request:
     """Return a request for what was asked; the process that carries it out is a source of its own."""
     return replace(
         request,
         run_id=queued.run_id,
         run_config=queued.config or None,
-        tags=queued.tags,
+        tags=_limited(queued.tags, max_runtime),
         only_stale=queued.only == "stale",
         partitions=_partitions(queued),
         selection=_selection(queued),
-        source={**request.source, **queued.source},
+        source={**request.source, **queued.source, **_where(request)},
     )
+
+
+def _where(request: Request) -> dict[str, Any]:
+    """Return which process carries it out, which is another than the one that asked."""
+    return {name: request.source[name] for name in ("host", "pid") if name in request.source}
+
+
+def _limited(tags: Mapping[str, str], seconds: float) -> Mapping[str, str]:
+    if not seconds or max_runtime_of(tags) is not None:
+        return tags
+    return {**tags, MAX_RUNTIME: f"{seconds:g}"}
 
 
 def _partitions(queued: RunQueued) -> Partitions:
@@ -117,10 +132,3 @@ def _carry_out(
     if queued.job is not None:
         return launch(definitions, instance, definitions.job(queued.job), request, told)
     return run_request(definitions, instance, request, told)
-
-
-def with_max_runtime(tags: Mapping[str, str], seconds: float) -> dict[str, str]:
-    """Return tags that limit the run's time, where none do and there is a limit."""
-    if not seconds or max_runtime_of(tags) is not None:
-        return dict(tags)
-    return {**tags, MAX_RUNTIME: f"{seconds:g}"}

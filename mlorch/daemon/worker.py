@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext, suppress
-from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from mlorch.app.holding import holding
 from mlorch.app.materializing import Listener
-from mlorch.app.queueing import carry_out_queued, with_max_runtime
+from mlorch.app.queueing import carry_out_queued
 from mlorch.app.requesting import request_of
 from mlorch.daemon.orders import BEGUN
 from mlorch.definitions.definitions import Definitions
@@ -23,9 +22,7 @@ from mlorch.settings import Settings
 
 def work(daemon: Connection, settings: Settings, definitions: Definitions, queued: RunQueued) -> None:
     """Carry out a run that waited in the queue, unless another process does or has done so."""
-    tags = with_max_runtime(queued.tags, settings.daemon.max_runtime_seconds)
-    asked = replace(queued, tags=tags)
-    listener = _listener(daemon)
+    listener, longest = _listener(daemon), settings.daemon.max_runtime_seconds
     # A run that is asked to end gets a KeyboardInterrupt, and has said so in the log.
     with Instance.of(settings) as instance, suppress(BusyError, AlreadyDoneError, KeyboardInterrupt):
         name = worker_of(queued.run_id)
@@ -36,7 +33,8 @@ def work(daemon: Connection, settings: Settings, definitions: Definitions, queue
             else nullcontext()
         ):
             if not instance.log.read(run_id=queued.run_id, kinds=OF_RUNS - {RunQueued.kind}, limit=1):
-                carry_out_queued(definitions, instance, asked, request_of(settings), listener)
+                request = request_of(settings)
+                carry_out_queued(definitions, instance, queued, request, listener, max_runtime=longest)
 
 
 def _listener(daemon: Connection) -> Listener:
