@@ -35,13 +35,21 @@ def record(
     A run whose key had a run before is not asked for again. Raises StorageError where the log can't be
     written; whether the outcomes were recorded, a second call finds out.
     """
-    first = {_tick(one): one for one in reversed(outcomes)}
-    left = [one for one in outcomes if first[_tick(one)] is one]
-    before = [one for one in outcomes if first[_tick(one)] is not one]
+    left: dict[str, TickOutcome] = {}
+    before: list[TickOutcome] = []
+    for one in outcomes:
+        tick = _tick(one)
+        if tick in left:
+            before.append(one)
+        else:
+            left[tick] = one
     while left:
-        keys = [_key(one, run) for one in left for run in one.runs if run.run_key is not None]
+        keys = [_key(one, run) for one in left.values() for run in one.runs if run.run_key is not None]
         used = log.used(keys) if keys else set()
-        found = [_recorded(one, states[one.name], used, now, project) for one in left]
+        found = [
+            _recorded(tick, one, states[one.name], used, now=now, project=project)
+            for tick, one in left.items()
+        ]
         try:
             log.append(
                 [fact for one in found for fact in one.facts],
@@ -50,10 +58,7 @@ def record(
             break
         except AlreadyDoneError as error:
             # Ticks that another daemon was faster with go; of keys that have become used, the runs do.
-            names = set(error.names)
-            gone = [one for one in left if _tick(one) in names]
-            before += gone
-            left = [one for one in left if one not in gone]
+            before += [left.pop(name) for name in error.names if name in left]
     return before
 
 
@@ -73,11 +78,11 @@ def unrecorded(log: EventLog, agenda: Agenda, due: list[TickAsked], now: float) 
 
 
 def _recorded(
-    outcome: TickOutcome, state: TickState, used: Iterable[str], now: float, project: str
+    tick: str, outcome: TickOutcome, state: TickState, used: Iterable[str], *, now: float, project: str
 ) -> Recorded:
     name, last = outcome.name, state.last
     runs: list[RunQueued] = []
-    names = {_tick(outcome): None}
+    names = {tick: None}
     repeated: list[str] = []
     for asked in outcome.runs:
         if asked.run_key is not None:
@@ -91,7 +96,7 @@ def _recorded(
     if outcome.runs and not runs and status == "SUCCESS":
         status, reason = "SKIPPED", f"there was a run for {', '.join(repeated[:5])} before"
     keys = [one.run_key for one in outcome.runs if one.run_key is not None]
-    tick = TickEvaluated(
+    fact = TickEvaluated(
         at=now,
         name=name,
         number=outcome.number,
@@ -106,7 +111,7 @@ def _recorded(
         failures=(last.failures if last is not None else 0) + 1 if status == "FAILURE" else 0,
         seconds=outcome.seconds,
     )
-    return Recorded(outcome, (*outcome.facts, tick, *runs), tuple(names))
+    return Recorded(outcome, (*outcome.facts, fact, *runs), tuple(names))
 
 
 def _tick(one: TickAsked | TickOutcome) -> str:
