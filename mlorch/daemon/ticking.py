@@ -130,7 +130,7 @@ class Ticking:
             logger.error("%s failed: %s", outcome.name, message)
         self._attempts.pop(tick, None)
         if outcome.runs:
-            logger.info("%s asks for %d runs", outcome.name, len(outcome.runs))
+            logger.info("%s asks for %d run(s)", outcome.name, len(outcome.runs))
         self._outcomes.append(outcome)
 
     def _take_freshness(self, answer: object) -> None:
