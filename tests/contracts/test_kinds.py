@@ -31,7 +31,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from mlorch.definitions.io import InputContext, OutputContext, StoredValue, ValueStore
+from mlorch.definitions.io import InputContext, OutputContext, Removed, StoredValue, ValueStore
 from mlorch.definitions.keys import AssetKey
 from mlorch.errors import IntegrityError, NotFoundError
 from mlorch.iomanagers.files import MemoryStore
@@ -159,6 +159,9 @@ class _FullDisk:
 
     def restore(self, uri: str, content_hash: str) -> None:
         self._store.restore(uri, content_hash)
+
+    def remove(self, content_hash: str, before: float, *, only_ask: bool = False) -> Removed | None:
+        return self._store.remove(content_hash, before, only_ask=only_ask)
 
     def _fill(self, file: BinaryIO, dump: Callable[[BinaryIO], object]) -> None:
         whole = MemoryStore()

@@ -61,6 +61,9 @@ class Files:
     def restore(self, uri: str, content_hash: str) -> None:
         raise NotImplementedError
 
+    def remove(self, content_hash: str, before: float, *, only_ask: bool = False) -> None:
+        raise NotImplementedError
+
 
 def version(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
