@@ -87,7 +87,7 @@ class Agenda:
             if fact.is_belated:
                 return
             state.last = fact
-        elif fact == state.turned:
+        elif state.turned is not None and _is_outdated(fact, state.turned):
             return
         else:
             state.turned = fact
@@ -208,6 +208,11 @@ class _Entry:
         """Return the time after which ticks are due. A clock that was set back is followed."""
         last = state.last.due if state.last is not None and state.last.due is not None else 0.0
         return min(max(self.walked, last, state.since or 0.0), now)
+
+
+def _is_outdated(fact: Turned, known: Turned) -> bool:
+    """Tell whether a fact says nothing new: somebody turned it by hand before the daemon could record it."""
+    return fact == known or (fact.is_declared and not known.is_declared and fact.at <= known.at)
 
 
 def next_tick(one: Instigator, state: TickState, now: float) -> float | None:
