@@ -37,8 +37,11 @@ class Child:
         """None while it lives."""
 
     def kill(self) -> None:
-        """End it at once, with what it has started in its session."""
-        if self.pid is not None and self.exit_code is None:
+        """End it at once, with what it has started in its session.
+
+        It may outlive the process that forked it, and what is known of its end is then a guess.
+        """
+        if self.pid is not None and (self.exit_code is None or self.code.is_gone):
             for end in (os.killpg, os.kill):
                 with suppress(ProcessLookupError, PermissionError):
                     end(self.pid, 9)
@@ -104,10 +107,10 @@ class Code:
         """
         self._token += 1
         ours, theirs = socket.socketpair()
-        with theirs:
+        with ours, theirs:
             self.control.send(Fork(self._token, run))
             socket.send_fds(self._socket, [b"\0"], [theirs.fileno()])
-        child = Child(self._token, Connection(ours.detach()), self, run)
+            child = Child(self._token, Connection(ours.detach()), self, run)
         self._children[self._token] = child
         return child
 

@@ -41,8 +41,9 @@ class _Answers:
         threading.Thread(target=self._keep_sending, name="mlorch-answers", daemon=True).start()
 
     def add(self, answer: TickOutcome | Evaluated) -> None:
-        self._waiting.append(answer)
-        self._has_some.set()
+        with self._lock:
+            self._waiting.append(answer)
+            self._has_some.set()
 
     def send(self) -> None:
         """Send what waits."""

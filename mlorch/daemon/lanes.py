@@ -45,7 +45,8 @@ class Lanes:
 
     @property
     def is_busy(self) -> bool:
-        return bool(self._backlog) or any(one.given for one in self._lanes)
+        """Tell whether a process is at something; what only waits is due again another time."""
+        return any(one.given for one in self._lanes)
 
     @property
     def next_limit(self) -> float:

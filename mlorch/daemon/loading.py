@@ -45,7 +45,7 @@ class Loading:
             return
         self._looked = moment
         newest = self._refused or self.code
-        is_lost = newest is not None and newest.is_gone and newest.rejected is None
+        is_lost = newest is not None and newest.rejected is None and (newest.is_gone or newest.loaded is None)
         if newest is None or is_lost or newest.has_changed():
             self._next = Code(self._settings)
 
@@ -57,6 +57,7 @@ class Loading:
             self._judge(self._next, at)
         if self.code is not None and self.code.is_gone:
             logger.error("the process with the project's code ended; it is loaded again")
+            self.code.close()
             self.code = None
         for code in [one for one in self._old if not one.children]:
             self._old.remove(code)
@@ -102,6 +103,7 @@ class Loading:
             logger.error("the project's code does not load: %s", told.error["message"])
             if self._refused is not None:
                 self._refused.close()
+            code.close()
             self._refused, self._next = code, None
             self._not_before = time.monotonic() + (0.0 if code.rejected else _AGAIN)
 

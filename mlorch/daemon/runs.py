@@ -76,7 +76,9 @@ class Runs:
         limits = self._settings.limits
         starting = self._starting()
         held = self._held() if limits.runs >= 0 or limits.tags else {}
-        room = self._settings.daemon_runs - len(self.workers)
+        # Some go on from an earlier daemon.
+        busy = {*self.workers, *starting, *(self.queue.asked & self.queue.going.keys())}
+        room = self._settings.daemon_runs - len(busy)
         for run in list(self.queue.next_runs(limits, held, room, starting)):
             child = code.fork(run)
             self.workers[run.run_id] = child
@@ -86,13 +88,14 @@ class Runs:
         """Take in what workers say of themselves."""
         for run_id, child in self.workers.items():
             try:
-                while child.connection.poll():
+                while not child.connection.closed and child.connection.poll():
                     said = child.connection.recv()
                     self._begun.add(run_id)
                     if said != BEGUN:
                         logger.info("%s", said)
             except (EOFError, OSError):
-                continue
+                # It is told at once when it ends; until then, there is nothing to wait for here.
+                child.connection.close()
 
     def ended(self, child: Child) -> None:
         """Take note that a worker ended; `look` finds out what became of its run."""
@@ -113,9 +116,9 @@ class Runs:
         self._looked = time.monotonic()
         for run_id, child in list(self.workers.items()):
             self._watch(run_id, child)
-        for run_id, child in self._lost.items():
+        while self._lost:
+            run_id, child = self._lost.popitem()
             self._fail_start(run_id, f"its worker ended before it began (exit code {child.exit_code})")
-        self._lost.clear()
         if self.queue.going:
             self._reap()
 
