@@ -11,9 +11,15 @@ from mlorch.planning.once import run_began, run_ended
 
 
 def end(instance: Instance, queued: RunQueued, status: str, reason: str) -> bool:
-    """Say how a run that never began ended; False where it began, or somebody said so before."""
+    """Say how a run that never began ended; False where it began, or somebody said so before.
+
+    A backfill that began and says nothing of its end has ended so as well.
+    """
     fact: Event
     if queued.is_backfill:
+        # A backfill begins again under its name where it is resumed, so that no name can keep it from ending.
+        if instance.log.read(run_id=queued.run_id, kinds={BackfillFinished.kind}, limit=1):
+            return False
         fact = BackfillFinished(run_id=queued.run_id, at=time.time(), status=status, reason=reason)
     else:
         fact = RunFinished(run_id=queued.run_id, at=time.time(), status=status, reason=reason)
