@@ -155,7 +155,7 @@ class Agenda:
         one, state, entry = self._declared[name], self._states[name], self._entries[name]
         due: float | None = now
         if one.crons:
-            due = entry.retried or _tick(one, entry.walked_from(state, now), now)
+            due = entry.retried or _tick(one, entry.walked, now)
         if due is None:
             entry.walked = now
             self._plan(name, now)
@@ -180,7 +180,8 @@ class Agenda:
         elif entry.retried is not None:
             self._set(name, now)
         elif one.crons:
-            self._set(name, _first_of(one.crons, one.timezone, entry.walked_from(state, now)))
+            entry.walked = entry.walked_from(state, now)
+            self._set(name, _first_of(one.crons, one.timezone, entry.walked))
         else:
             self._set(name, _pause(one, state, now))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from time import process_time
 
 import pytest
 
@@ -60,3 +61,94 @@ def test_a_tick_that_was_made_up_for_does_not_take_a_schedule_back():
     agenda.declare([NIGHTLY], NOON)
     assert agenda.due(NOON) == []
     assert agenda.next_at() == at("2026-03-02T05:00")
+
+
+def walked(one: Instigator, since: str, until: str) -> list[str]:
+    """Return when a schedule is asked, by an agenda that was last looked at long ago."""
+    agenda = Agenda([started(one.name, at(since))])
+    agenda.declare([one], at(since))
+    found, now = [], at(until)
+    while asked := agenda.due(now):
+        found.append(asked[0].due)
+        agenda.learn(ticked(one, now, asked[0].number, due=asked[0].due))
+    return [datetime.fromtimestamp(due, UTC).strftime("%dT%H:%M") for due in found]
+
+
+@pytest.mark.parametrize(
+    ("zone", "since", "until", "dues"),
+    [
+        ("Europe/Berlin", "2026-03-27T12:00", "2026-03-30T12:00", ["28T05:00", "29T04:00", "30T04:00"]),
+        ("Europe/Berlin", "2026-10-24T00:00", "2026-10-26T12:00", ["24T04:00", "25T05:00", "26T05:00"]),
+        ("America/New_York", "2026-03-07T00:00", "2026-03-09T00:00", ["07T11:00", "08T10:00"]),
+    ],
+)
+def test_a_nightly_schedule_keeps_its_hour_where_clocks_change(zone, since, until, dues):
+    one = Instigator(name="schedule/x", crons=("0 6 * * *",), timezone=zone, catchup="all")
+    assert walked(one, since, until) == dues
+
+
+def test_of_ticks_that_were_missed_all_the_newest_some_or_none_are_made_up_for():
+    def one(catchup: str, most: int = 0) -> Instigator:
+        crons = ("0 6 * * *", "0 */6 * * *")
+        return Instigator(name="schedule/x", crons=crons, catchup=catchup, max_catchup=most)
+
+    times = ("2026-03-01T01:00", "2026-03-02T01:00")
+    assert walked(one("all"), *times) == ["01T06:00", "01T12:00", "01T18:00", "02T00:00"]
+    assert walked(one("all", 2), *times) == ["01T18:00", "02T00:00"]
+    assert walked(one("latest"), *times) == ["02T00:00"]
+    assert walked(one("none"), *times) == []
+    assert walked(one("none"), times[0], "2026-03-02T00:00:30") == ["02T00:00"]
+
+
+def test_a_tick_is_given_out_once_until_it_comes_to_something():
+    agenda = Agenda([started(NIGHTLY.name)])
+    agenda.declare([NIGHTLY, FILES], NOON)
+    later = at("2026-03-03T12:00")
+    asked = {one.name: one for one in agenda.due(later)}
+    assert asked.keys() == {NIGHTLY.name, FILES.name}
+    # Neither what it knew already nor new code gives them out once more.
+    agenda.learn(started(NIGHTLY.name))
+    agenda.declare([NIGHTLY, FILES], later)
+    assert agenda.due(later) == []
+    agenda.again(asked[NIGHTLY.name], later + 5)
+    assert agenda.due(later + 4) == []
+    assert agenda.due(later + 5) == [asked[NIGHTLY.name]], "the same tick is tried again"
+
+
+def test_a_tick_that_failed_is_not_tried_again_once_its_schedule_is_turned_off():
+    agenda = Agenda([started(NIGHTLY.name)])
+    agenda.declare([NIGHTLY], NOON)
+    (asked,) = agenda.due(at("2026-03-02T12:00"))
+    agenda.learn(InstigatorStopped(at=at("2026-03-02T12:00"), name=NIGHTLY.name))
+    agenda.again(asked, at("2026-03-02T12:00"))
+    assert agenda.due(at("2026-03-04T12:00")) == []
+
+
+def test_what_somebody_turned_off_stays_off_though_a_declaration_is_recorded_later():
+    declared = InstigatorStarted(at=NOON, name=FILES.name, is_declared=True)
+    agenda = Agenda([InstigatorStopped(at=NOON + 1, name=FILES.name), declared])
+    assert agenda.declare([FILES], NOON + 2) == []
+    assert agenda.due(NOON + 100) == []
+
+
+def test_a_clock_that_was_set_back_is_followed():
+    one = Instigator(name="schedule/x", crons=("0 * * * *",), catchup="all")
+    agenda = Agenda([started(one.name), ticked(one, NOON, due=at("2027-01-01T00:00"))])
+    agenda.declare([one, FILES], NOON)
+    agenda.learn(ticked(FILES, at("2027-01-01T00:00")))
+    agenda.declare([one, FILES], NOON)
+    assert agenda.next_at() == NOON + 30
+    (asked,) = [tick for tick in agenda.due(NOON + 3600) if tick.name == one.name]
+    assert asked.due == NOON + 3600
+    assert agenda.has_been(asked), "the log says whether it was evaluated"
+
+
+def test_ten_thousand_are_planned_and_given_out_in_little_time():
+    some = [
+        Instigator(name=f"schedule/{n}", crons=(f"{n % 60} * * * *",), is_running=True) for n in range(10_000)
+    ]
+    began = process_time()
+    agenda = Agenda()
+    agenda.declare(some, NOON)
+    assert len(agenda.due(NOON + 3600)) == 10_000
+    assert process_time() - began < 2.0
