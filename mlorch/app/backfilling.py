@@ -31,6 +31,7 @@ from mlorch.planning import narrowing
 from mlorch.planning.backfill import assign, divide, steps_by_run
 from mlorch.planning.check_selection import select_checks
 from mlorch.planning.checking import checkers, slots_read, with_checks
+from mlorch.planning.once import run_began
 from mlorch.planning.plan import Plan, PlannedStep, make_plan
 from mlorch.planning.selection import select
 from mlorch.planning.staleness import Assessment
@@ -284,7 +285,10 @@ class _Work:
     @contextmanager
     def _recording(self, plan: Plan, hands: Sequence[RunInHand], held: Held) -> Iterator[None]:
         """Record that the backfill began, and whatever happens, how it ended."""
-        self._instance.log.append([self._started(plan)])
+        # One that was asked for begins once; gone on with, it begins again under the same id.
+        is_new = self._request.run_id == self._found.backfill_id
+        once = [run_began(self._found.backfill_id)] if is_new else []
+        self._instance.log.append([self._started(plan)], once=once)
         status, reason = "CANCELED", "interrupted"
         try:
             yield

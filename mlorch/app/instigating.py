@@ -206,5 +206,8 @@ def _turned(one: InstigatorView, wanted: bool | None) -> InstigatorStarted | Ins
     is_on = one.declared.is_running if wanted is None else wanted
     if one.is_as_declared if wanted is None else one.is_on == wanted:
         return None
-    kind = InstigatorStarted if is_on else InstigatorStopped
-    return kind(at=one.now, name=one.declared.name, is_declared=wanted is None)
+    name, is_declared = one.declared.name, wanted is None
+    if not is_on:
+        return InstigatorStopped(at=one.now, name=name, is_declared=is_declared)
+    timetable = one.declared.timetable
+    return InstigatorStarted(at=one.now, name=name, is_declared=is_declared, timetable=timetable)

@@ -49,11 +49,6 @@ class Leading:
         self._renewed = now
         return self.is_mine
 
-    @property
-    def is_overdue(self) -> bool:
-        """Tell whether the lease was not renewed for so long that another daemon may have it."""
-        return time.monotonic() - self._renewed >= TTL
-
     def leave(self) -> None:
         """Let another daemon take over."""
         if self.is_mine:

@@ -15,7 +15,8 @@ from mlorch.app.limits import claims_of
 from mlorch.app.reaping import again, ask_to_hand_over, is_to_go_on, reap
 from mlorch.daemon.code import Child, Code
 from mlorch.daemon.orders import BEGUN
-from mlorch.events import BackfillFinished, RunFinished
+from mlorch.errors import StorageError, UserError
+from mlorch.events import BACKFILL_TAG, BackfillFinished, RunFinished
 from mlorch.instance import Instance
 from mlorch.log import Record
 from mlorch.planning.once import worker_of
@@ -127,9 +128,15 @@ class Runs:
         while self._ended:
             fact = self._ended[0].event
             assert isinstance(fact, RunFinished | BackfillFinished)
-            asked = again(self._instance, self._settings, fact)
-            if asked is not None:
-                logger.info("run %s is gone on with as %s", fact.run_id[:8], asked.run_id[:8])
+            try:
+                asked = again(self._instance, self._settings, fact)
+            except StorageError:
+                raise
+            except UserError as error:
+                logger.error("run %s is not run again: %s", fact.run_id[:8], error)
+            else:
+                if asked is not None:
+                    logger.info("run %s is gone on with as %s", fact.run_id[:8], asked.run_id[:8])
             self._ended.pop(0)
 
     def connections(self) -> list[Connection]:
@@ -173,8 +180,9 @@ class Runs:
         for run in [one for one in self.queue.going.values() if not is_alive(one, living)]:
             if run.source.get("host") != host and time.monotonic() < self._sure_at:
                 continue
-            self._reaped.add(run.run_id)
-            if reap(self._instance, run):
+            # What a dead backfill was at ends with it, and is made when it is gone on with.
+            if run.tags.get(BACKFILL_TAG) not in self.queue.going and reap(self._instance, run):
+                self._reaped.add(run.run_id)
                 logger.error("run %s failed: its process died", run.run_id[:8])
 
     def _starting(self) -> Collection[str]:

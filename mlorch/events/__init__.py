@@ -133,7 +133,7 @@ def from_fields(kind: str, values: Mapping[str, Json]) -> Event:
     Raises KeyError for an unknown kind and TypeError for an unknown field.
     """
     known = dict(values)
-    for name in ("partitions", "selection", "outputs", "keys", "checks", "runs", "run_keys"):
+    for name in ("partitions", "selection", "outputs", "keys", "checks", "runs", "run_keys", "timetable"):
         if name in known:
             known[name] = tuple(known[name])
     if "inputs" in known:

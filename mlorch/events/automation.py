@@ -20,6 +20,8 @@ class InstigatorStarted:
     name: str
     is_declared: bool = False
     """True where its declaration does so, and nobody said otherwise."""
+    timetable: tuple[str, ...] = ()
+    """A schedule's cron expressions and time zone; where they change, the new ones count from then on."""
     run_id: str | None = None
     kind: ClassVar[str] = "instigator_started"
 

@@ -64,11 +64,7 @@ class Agenda:
         turned: list[Turned] = []
         for name, one in self._declared.items():
             state = self._states.setdefault(name, TickState())
-            if isinstance(state.turned, InstigatorStarted) != one.is_running and (
-                state.turned is None or state.turned.is_declared
-            ):
-                kind = InstigatorStarted if one.is_running else InstigatorStopped
-                turned.append(kind(at=now, name=name, is_declared=True))
+            turned += _turned(one, state.turned, now)
         self._entries = {name: self._entries.get(name, _Entry()).kept() for name in self._declared}
         for change in turned:
             self.learn(change)
@@ -209,6 +205,18 @@ class _Entry:
         """Return the time after which ticks are due. A clock that was set back is followed."""
         last = state.last.due if state.last is not None and state.last.due is not None else 0.0
         return min(max(self.walked, last, state.since or 0.0), now)
+
+
+def _turned(one: Instigator, known: Turned | None, now: float) -> Iterator[Turned]:
+    """Yield what a declaration says anew: that it goes, that it does not, or at other times than before."""
+    goes = isinstance(known, InstigatorStarted)
+    is_declared = known is None or known.is_declared
+    if is_declared and goes and not one.is_running:
+        yield InstigatorStopped(at=now, name=one.name, is_declared=True)
+    elif (is_declared and not goes and one.is_running) or (
+        isinstance(known, InstigatorStarted) and known.timetable not in ((), one.timetable)
+    ):
+        yield InstigatorStarted(at=now, name=one.name, is_declared=is_declared, timetable=one.timetable)
 
 
 def _is_outdated(fact: Turned, known: Turned) -> bool:

@@ -34,6 +34,11 @@ class Instigator:
     jobs: tuple[str, ...] = ()
     description: str = ""
 
+    @property
+    def timetable(self) -> tuple[str, ...]:
+        """When a schedule is due: its cron expressions and time zone; () for a sensor."""
+        return (*self.crons, self.timezone) if self.crons else ()
+
 
 class TickAsked(NamedTuple):
     """One tick that is to be evaluated, with what is known of those before."""

@@ -223,6 +223,7 @@ _TUPLES: Mapping[str, Callable[[Any], Any]] = {
     "checks": tuple,
     "runs": tuple,
     "run_keys": tuple,
+    "timetable": tuple,
 }
 
 

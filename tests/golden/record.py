@@ -205,7 +205,7 @@ def _by_itself() -> list[Event]:
     return [
         CodeLoaded(at=at, fingerprint="c0ffee"),
         CodeRejected(at=at, fingerprint="bad", error={"type": "SyntaxError", "message": "invalid syntax"}),
-        InstigatorStarted(at=at, name="schedule/nightly"),
+        InstigatorStarted(at=at, name="schedule/nightly", timetable=("0 6 * * *", "UTC")),
         InstigatorStopped(at=at, name="sensor/arrivals", is_declared=True),
         TickEvaluated(
             at=at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import process_time
 
@@ -152,3 +153,19 @@ def test_ten_thousand_are_planned_and_given_out_in_little_time():
     agenda.declare(some, NOON)
     assert len(agenda.due(NOON + 3600)) == 10_000
     assert process_time() - began < 2.0
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_a_changed_timetable_counts_from_then_on(is_declared: bool):
+    begun = InstigatorStarted(
+        at=at("2026-02-01T00:00"), name=NIGHTLY.name, is_declared=is_declared, timetable=NIGHTLY.timetable
+    )
+    morning = at("2026-03-01T05:00")
+    agenda = Agenda([begun, ticked(NIGHTLY, morning, due=morning)])
+    minutely = replace(NIGHTLY, crons=("* * * * *",), is_running=is_declared)
+    (changed,) = agenda.declare([minutely], NOON + 10)
+    assert isinstance(changed, InstigatorStarted)
+    assert (changed.is_declared, changed.timetable) == (is_declared, minutely.timetable)
+    assert agenda.due(NOON + 50) == []
+    assert [one.due for one in agenda.due(NOON + 60)] == [NOON + 60]
+    assert agenda.declare([minutely], NOON + 70) == []
