@@ -6,11 +6,13 @@ import ctypes
 import signal
 import threading
 
+from mlorch.storage.interrupts import is_handled
+
 
 def interrupt(thread: threading.Thread) -> None:
     """Raise KeyboardInterrupt in a thread: at once in the main one, in others when they next run Python."""
     is_main = thread is threading.main_thread()
-    if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler and thread.ident is not None:
+    if is_main and is_handled() and thread.ident is not None:
         # A signal, unlike the exception alone, wakes a thread that sleeps or waits for something.
         signal.pthread_kill(thread.ident, signal.SIGINT)
     elif thread.ident is not None:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from mlorch.errors import StorageError
 from mlorch.storage import postgresql, sqlite
+from mlorch.storage.interrupts import undisturbed
 
 Clock = Callable[[Connection, float], float]
 """Gives the time by which leases end, in seconds since the epoch, given the caller's own."""
@@ -133,7 +134,11 @@ _FORMS = "write sqlite:///path/of/file.db or postgresql+psycopg://user@host/data
 
 @contextmanager
 def _transaction(engine: Engine, options: Mapping[str, Any]) -> Iterator[Connection]:
-    with engine.connect().execution_options(**options) as connection, connection.begin():
+    with (
+        undisturbed(),
+        engine.connect().execution_options(**options) as connection,
+        connection.begin(),
+    ):
         yield connection
 
 
