@@ -55,7 +55,7 @@ CHILD = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from mlorch import Instance, materialize
-from definitions import ASSETS
+from retried import ASSETS
 
 with Instance.local(sys.argv[1]) as instance:
     print("ready", flush=True)
@@ -76,16 +76,16 @@ def killed(folder, seconds):
 
 @pytest.mark.slow
 def test_a_killed_run_is_finished_by_its_retry(tmp_path, monkeypatch):
-    (tmp_path / "definitions.py").write_text(DEFINITIONS)
+    (tmp_path / "retried.py").write_text(DEFINITIONS)
     monkeypatch.syspath_prepend(tmp_path)
-    import definitions  # type: ignore[import-not-found]
+    import retried  # type: ignore[import-not-found]
 
     chance = random.Random(7)
     kept = 0
     for number in range(8):
         folder = tmp_path / str(number)
         folder.mkdir()
-        (folder / "definitions.py").write_text(DEFINITIONS)
+        (folder / "retried.py").write_text(DEFINITIONS)
         if not killed(folder, chance.uniform(0.1, 1.1)):
             continue
         with Instance.local(folder) as instance:
@@ -95,7 +95,7 @@ def test_a_killed_run_is_finished_by_its_retry(tmp_path, monkeypatch):
             assert runs[0].status is RunStatus.DEAD
             before = made(instance)
             kept += len(before)
-            result = retry_run(definitions.ASSETS, instance, runs[0].run_id)
+            result = retry_run(retried.ASSETS, instance, runs[0].run_id)
             assert made(instance) == Counter({f"a{index}": 1 for index in range(12)} | {"drawn": 1})
             assert len(result.materializations) == 13 - len(before)
             assert result.asset_value("drawn") == 3

@@ -111,7 +111,7 @@ class Killer:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     ("minutes", "kills", "pace"),
-    [(60, 12, 120.0), pytest.param(24 * 60, 200, 240.0, marks=pytest.mark.soak)],
+    [(40, 8, 120.0), pytest.param(24 * 60, 200, 240.0, marks=pytest.mark.soak)],
 )
 def test_nothing_is_lost_or_doubled_whatever_dies(
     make_project: MakeProject, minutes: int, kills: int, pace: float

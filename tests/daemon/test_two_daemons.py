@@ -38,7 +38,7 @@ DEFINITIONS = """
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("ticks", "pace"), [(40, 120.0), pytest.param(1_000, 180.0, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("ticks", "pace"), [(24, 120.0), pytest.param(1_000, 180.0, marks=pytest.mark.soak)])
 def test_each_tick_has_one_run_though_daemons_die_and_the_server_goes_away(
     make_project: MakeProject, needs_postgres: Path, ticks: int, pace: float
 ):
