@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import wait
 
@@ -28,6 +28,7 @@ from mlorch.events import (
     TickEvaluated,
 )
 from mlorch.instance import Instance
+from mlorch.log import Record
 from mlorch.planning.once import DAEMON
 from mlorch.planning.queue import OF_RUNS
 from mlorch.settings import Settings
@@ -184,7 +185,7 @@ class _Work:
         self._declare(now)
         self._runs.hear()
         self._ticking.hear(now)
-        news = self._ticking.record(now)
+        news = self._ticking.record(now, self._follow)
         if news or time.monotonic() - self._read_at >= self._settings.daemon.poll_seconds:
             self._read()
         if self._runs.is_to_look:
@@ -259,14 +260,22 @@ class _Work:
         """Take note of what happened."""
         self._read_at = time.monotonic()
         while records := self._log.read(self._seen, kinds=_KINDS, limit=_BATCH):
-            for record in records:
-                if record.event.kind in OF_RUNS:
-                    self._runs.learn(record)
-                else:
-                    self._ticking.agenda.learn(record.event)
-                self._mirrors.learn(record.event)
-                self._count(record.event)
-            self._seen = records[-1].seq
+            self._learn(records)
+
+    def _follow(self, records: Sequence[Record]) -> None:
+        """Take note of what was just recorded, where nobody recorded anything between; else it is read."""
+        if records and records[0].seq == self._seen + 1:
+            self._learn([one for one in records if one.event.kind in _KINDS])
+
+    def _learn(self, records: Sequence[Record]) -> None:
+        for record in records:
+            if record.event.kind in OF_RUNS:
+                self._runs.learn(record)
+            else:
+                self._ticking.agenda.learn(record.event)
+            self._mirrors.learn(record.event)
+            self._count(record.event)
+            self._seen = record.seq
 
     def _count(self, fact: Event) -> None:
         if isinstance(fact, TickEvaluated):

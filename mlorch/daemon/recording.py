@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlorch.app.materializing import new_run_id
 from mlorch.errors import AlreadyDoneError
 from mlorch.events import Event, RunQueued, TickEvaluated
-from mlorch.log import EventLog
+from mlorch.log import EventLog, Record
 from mlorch.planning import once
 from mlorch.planning.agenda import GRACE, Agenda, TickState
 from mlorch.planning.ticks import RunAsked, TickAsked, TickOutcome
@@ -29,8 +29,12 @@ def record(
     states: Mapping[str, TickState],
     now: float,
     project: str,
+    *,
+    learn: Callable[[Sequence[Record]], None] = lambda _: None,
 ) -> list[TickOutcome]:
     """Record the outcomes in one transaction; return those that another daemon had recorded before.
+
+    `learn` is told what was recorded, under the numbers that the log gave.
 
     A run whose key had a run before is not asked for again. Raises StorageError where the log can't be
     written; whether the outcomes were recorded, a second call finds out.
@@ -51,10 +55,9 @@ def record(
             for tick, one in left.items()
         ]
         try:
-            log.append(
-                [fact for one in found for fact in one.facts],
-                once=[name for one in found for name in one.names],
-            )
+            facts = [fact for one in found for fact in one.facts]
+            numbers = log.append(facts, once=[name for one in found for name in one.names])
+            learn(list(map(Record, numbers, facts)))
             break
         except AlreadyDoneError as error:
             # Ticks that another daemon was faster with go; of keys that have become used, the runs do.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
@@ -17,7 +17,7 @@ from mlorch.daemon.orders import Evaluated, Freshness
 from mlorch.daemon.recording import record, unrecorded
 from mlorch.errors import AlreadyDoneError, StorageError
 from mlorch.events import Event
-from mlorch.log import EventLog
+from mlorch.log import EventLog, Record
 from mlorch.planning import once
 from mlorch.planning.agenda import Agenda
 from mlorch.planning.ticks import Instigator, TickAsked, TickOutcome
@@ -82,8 +82,10 @@ class Ticking:
                 elif isinstance(answer, TickOutcome):
                     self._take(answer, now)
 
-    def record(self, now: float) -> bool:
+    def record(self, now: float, learn: Callable[[Sequence[Record]], None] = lambda _: None) -> bool:
         """Record what was taken in, in one transaction; tell whether there was anything.
+
+        `learn` is told what the ticks came to, as the log has it now.
 
         Raises StorageError where that is not possible; it is then tried again with the next call.
         """
@@ -95,7 +97,7 @@ class Ticking:
                 self._log.append(facts, once=[name])
             self._facts.popleft()
         states = {one.name: self.agenda.state_of(one.name) for one in self._outcomes}
-        before = record(self._log, self._outcomes, states, now, self._settings.name)
+        before = record(self._log, self._outcomes, states, now, self._settings.name, learn=learn)
         for one in before:
             self.agenda.passed(_asked(one))
         self._outcomes = []
