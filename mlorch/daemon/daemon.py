@@ -75,7 +75,6 @@ class Daemon:
             raise UserError("a daemon needs an instance that other processes see, such as a project's")
         self._settings = settings
         self._instance = instance
-        self._log = instance.log
         self._now = now
         self._pace = pace
         self._leading = Leading(instance.leases)
@@ -106,11 +105,6 @@ class Daemon:
         hurry = self._stopping is not None
         left = 0.0 if hurry else self._settings.daemon.stop_timeout_seconds
         self._stopping = time.monotonic() + left
-
-    @property
-    def is_at_work(self) -> bool:
-        """Tell whether this is the daemon that works, where several were started."""
-        return self._at_work is not None
 
     def _turn(self) -> None:
         if not self._leading.hold():

@@ -64,10 +64,6 @@ class Loading:
             code.close()
 
     @property
-    def is_loading(self) -> bool:
-        return self._next is not None
-
-    @property
     def is_refused(self) -> bool:
         """Tell whether the code as it is now does not load."""
         return self._refused is not None

@@ -18,7 +18,6 @@ from mlorch.planning.ticks import RunAsked, TickAsked, TickOutcome
 class Recorded:
     """The facts of one tick, and what can't happen again once they are recorded."""
 
-    outcome: TickOutcome
     facts: tuple[Event, ...]
     names: tuple[str, ...]
 
@@ -114,7 +113,7 @@ def _recorded(
         failures=(last.failures if last is not None else 0) + 1 if status == "FAILURE" else 0,
         seconds=outcome.seconds,
     )
-    return Recorded(outcome, (*outcome.facts, fact, *runs), tuple(names))
+    return Recorded((*outcome.facts, fact, *runs), tuple(names))
 
 
 def _tick(one: TickAsked | TickOutcome) -> str:
